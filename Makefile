@@ -1,0 +1,52 @@
+# make demo    a synthetic city end to end: records, training, promotion, a service that answers
+# make test    everything that is tested, with a real PostgreSQL
+# make venv    only prepares .venv
+# DEMO="--no-serve --projects 400 --years 3" passes options to the demo.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?=
+# Workers for the tests; each starts its own PostgreSQL.
+JOBS ?= 2
+FIND_PYTHON := for p in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo "$$p"; exit; }; done
+
+.PHONY: demo test venv lint docs lock clean
+
+demo: venv
+	$(BIN)/siterisk demo $(DEMO)
+
+test: venv lint
+	@.ci/debian 'postgresql=ls /usr/lib/postgresql/*/bin/initdb || command -v initdb'
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+venv: $(VENV)/ready
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	@python="$$($(FIND_PYTHON))"; \
+	if [ -z "$$python" ]; then \
+		.ci/debian python3=false python3-venv=false; \
+		echo "Python 3.11, 3.12 or 3.13 is needed / 需要 Python 3.11、3.12 或 3.13: make PYTHON=/path/to/python3" >&2; exit 1; fi; \
+	.ci/debian "python3-venv=$$python -c 'import venv, ensurepip'" 'libgomp1=ls /usr/lib/*/libgomp.so.1 /usr/lib64/libgomp.so.1 2>/dev/null | grep -q .' || exit 1; \
+	echo "Preparing $(VENV) with $$($$python --version); about two minutes / 正在准备运行环境，约需两分钟"; \
+	"$$python" -m venv --clear $(VENV)
+	$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+docs: venv
+	$(BIN)/python -m data_contracts.reference_page
+	$(BIN)/python -m features.reference_page
+
+lock:
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate -o requirements.lock
+
+clean:
+	rm -rf $(VENV) var .pytest_cache .ruff_cache .mypy_cache
