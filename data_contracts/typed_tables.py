@@ -1,0 +1,100 @@
+"""Frames in the dtypes of a contract: what every floor above reads, and what the store keeps.
+
+text and code: `str`; integer: `Int64`; number: `float64`; boolean: `boolean`; date and moment:
+`datetime64[us]`, Shanghai wall time, dates at 00:00. Missing is NaN, NA or NaT.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+
+from data_contracts.contract import Column, TableContract
+from data_contracts.errors import InvalidInput
+from data_contracts.moments import parse_moments
+
+ALWAYS_KNOWN = pd.Timestamp("1970-01-01").as_unit("us")
+DTYPES = {
+    "text": "str",
+    "code": "str",
+    "integer": "Int64",
+    "number": "float64",
+    "boolean": "boolean",
+    "date": "datetime64[us]",
+    "moment": "datetime64[us]",
+}
+ARROW_TYPES = {
+    "text": pa.large_string(),
+    "code": pa.large_string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "moment": pa.timestamp("us"),
+}
+
+
+def empty_table(contract: TableContract) -> pd.DataFrame:
+    """A table without rows, typed as the contract says."""
+    return pd.DataFrame({c.name: pd.Series(dtype=DTYPES[c.kind]) for c in contract.columns})
+
+
+def typed_table(contract: TableContract, rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` with all columns of the contract in order and typed; absent columns are missing throughout.
+
+    Dates and moments may be texts, `datetime.date` or timestamps. A `recorded_at` that the contract does
+    not require is `ALWAYS_KNOWN` where missing. Raises InvalidInput for a value that is not of its kind.
+    """
+    typed = {column.name: _typed_column(contract, column, rows) for column in contract.columns}
+    if not contract.column("recorded_at").required:
+        typed["recorded_at"] = typed["recorded_at"].fillna(ALWAYS_KNOWN)
+    return pd.DataFrame(typed, index=rows.index)
+
+
+def in_order(contract: TableContract, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows sorted by key and recorded_at, numbered from 0; a missing part of a key comes first."""
+    order = [*contract.key, "recorded_at"]
+    return rows.sort_values(order, kind="stable", na_position="first", ignore_index=True)
+
+
+def arrow_columns(contract: TableContract, rows: pd.DataFrame) -> dict[str, pa.Array]:
+    """The columns of a typed table as Arrow arrays of `ARROW_TYPES`; NaN becomes null."""
+    return {c.name: _arrow_column(rows[c.name], ARROW_TYPES[c.kind]) for c in contract.columns}
+
+
+def _arrow_column(values: pd.Series, arrow_type: pa.DataType) -> pa.Array:
+    array = pa.Array.from_pandas(values)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array if array.type == arrow_type else array.cast(arrow_type)
+
+
+def _typed_column(contract: TableContract, column: Column, rows: pd.DataFrame) -> pd.Series:
+    dtype = DTYPES[column.kind]
+    if column.name not in rows:
+        return pd.Series(None, index=rows.index, dtype=dtype)
+    values = rows[column.name]
+    if values.dtype == dtype:
+        return values
+    try:
+        if column.kind in ("date", "moment"):
+            return _moments(column, values)
+        if dtype == "str":
+            return values.astype(object).map(str, na_action="ignore").astype("str")
+        return values.astype(dtype)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(
+            zh=f"表 {contract.name} 的字段 {column.name} 不是{column.kind}类型：{str(error)[:120]}",
+            en=f"Column {column.name} of table {contract.name} is not of kind {column.kind}: {str(error)[:120]}",
+            field=column.name,
+        ) from error
+
+
+def _moments(column: Column, values: pd.Series) -> pd.Series:
+    if pd.api.types.is_datetime64_dtype(values.dtype):
+        return values.astype("datetime64[us]")
+    texts = values.astype(object).map(str, na_action="ignore").astype("str")
+    moments, failed = parse_moments(texts, bare_date=column.bare_date)
+    if failed.any():
+        raise ValueError(f"{texts[failed].iloc[0]!r} is not a date or time")
+    return moments.dt.normalize() if column.kind == "date" else moments
