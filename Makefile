@@ -3,7 +3,8 @@
 # make venv    only prepares .venv
 # DEMO="--no-serve --projects 400 --years 3" passes options to the demo.
 
-SHELL := /bin/sh
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?=
@@ -36,8 +37,10 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	.ci/debian "python3-venv=$$python -c 'import venv, ensurepip'" 'libgomp1=ls /usr/lib/*/libgomp.so.1 /usr/lib64/libgomp.so.1 2>/dev/null | grep -q .' || exit 1; \
 	echo "Preparing $(VENV) with $$($$python --version); about two minutes / 正在准备运行环境，约需两分钟"; \
 	"$$python" -m venv --clear $(VENV)
-	$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements.lock \
+		| awk '/^Collecting/ { n++; if (n % 20 == 0) print "  " n " packages / 个软件包" } \
+			/^Installing collected/ { print "  unpacking, about a minute / 正在安装，约一分钟" } { fflush() }'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 docs: venv
