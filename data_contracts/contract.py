@@ -152,8 +152,12 @@ def _load_set(folder: Path) -> tuple[str, dict[str, TableContract]]:
         loaded = load_contract(folder / f"{name}.odcs.yaml")
         for column in loaded.columns:
             parent = column.reference
-            if parent and (parent.table not in tables or parent.column not in tables[parent.table].column_names):
-                raise _invalid(f"{name}.{column.name}", f"refers to {parent.table}, which does not come before it")
+            if parent and (
+                parent.table not in tables or parent.column not in tables[parent.table].column_names
+            ):
+                raise _invalid(
+                    f"{name}.{column.name}", f"refers to {parent.table}, which does not come before it"
+                )
         tables[name] = loaded
     strays = {path.name for path in folder.glob("*.odcs.yaml")} - {f"{name}.odcs.yaml" for name in tables}
     if strays:
@@ -245,7 +249,11 @@ def _reference(declared: SchemaProperty, where: str) -> Reference | None:
 def _rule(declared: DataQuality, where: str) -> TableRule:
     """A rule of the `quality` list; its English sentence is the standard's `description`."""
     where = f"{where}: {declared.name}"
-    if declared.type != "custom" or declared.engine != "siterisk" or not isinstance(declared.implementation, dict):
+    if (
+        declared.type != "custom"
+        or declared.engine != "siterisk"
+        or not isinstance(declared.implementation, dict)
+    ):
         raise _invalid(where, "is not a custom rule of the engine siterisk")
     options = dict(declared.implementation)
     if declared.severity not in get_args(Severity):
@@ -272,4 +280,6 @@ def _needed(value: str | None, where: str, what: str) -> str:
 
 
 def _invalid(where: str, what: str) -> ContractInvalid:
-    return ContractInvalid(zh=f"数据契约有误（{where}）：{what}。", en=f"The contract is wrong ({where}): {what}.")
+    return ContractInvalid(
+        zh=f"数据契约有误（{where}）：{what}。", en=f"The contract is wrong ({where}): {what}."
+    )
