@@ -1,0 +1,150 @@
+"""What callers of the scoring API send and get, version 1.
+
+These models are the one declaration: requests are checked by them, answers are written by them, and
+the OpenAPI description and its page are made from them. A missing number is `null`, never 0.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MOST_PROJECTS = 10_000
+LONGEST_ID = 64
+
+ProjectId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+SiteStatus = Literal["UNKNOWN", "NOT_STARTED", "ACTIVE", "FINISHED"]
+
+
+class GradesRequest(BaseModel):
+    """Which projects to score, and as of when."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {"project_ids": ["P000017", "P000042"], "as_of": None},
+                {"project_ids": ["P000017"], "as_of": "2026-03-01"},
+                {"project_ids": ["P000017"], "as_of": "2026-03-01T08:00:00+08:00"},
+            ]
+        },
+    )
+
+    project_ids: list[ProjectId] = Field(
+        min_length=1,
+        max_length=MOST_PROJECTS,
+        title="项目编号 / project ids",
+        description="要评估的施工许可标段编号，按此顺序返回，可重复。 "
+        "Permit lots to score; answered in this order, repeats kept.",
+    )
+    as_of: str | None = Field(
+        default=None,
+        max_length=40,
+        title="认知时点 / knowledge time",
+        description="只使用此刻已入库的信息；仅写日期表示上海时间当日零点；空值表示现在。 "
+        "Only what was on file then is used; a bare date is 00:00 of that day in Shanghai; null is now.",
+    )
+
+
+class SiteRisk(BaseModel):
+    """The risks of one project at `as_of`."""
+
+    project_id: str
+    status: SiteStatus = Field(
+        title="项目状态 / status",
+        description="UNKNOWN 当时无此项目, NOT_STARTED 未开工, ACTIVE 在建, FINISHED 已竣工或终止. "
+        "UNKNOWN: not on record at `as_of`; its risks are null, which is not low risk.",
+    )
+    risks: dict[str, float | None] = Field(
+        title="风险概率 / risks",
+        description="各预测目标的校准概率（0 至 1）。 Calibrated probability of each head, 0 to 1.",
+    )
+    percentile: dict[str, float | None] = Field(
+        title="百分位 / percentile",
+        description="as_of 当日零点全部在建项目中风险不高于本项目的百分比。 "
+        "Per cent of the sites active at 00:00 of the day of `as_of` whose risk is not higher.",
+    )
+    model_version: str
+    as_of: str
+    facts_latest_recorded_at: str | None = Field(
+        title="最新信息入库时间 / latest knowledge",
+        description="本项目可见信息中最晚的入库时间；没有则为空。 "
+        "When the newest fact about the project that could be seen was put on file; null if none.",
+    )
+
+
+class GradesAnswer(BaseModel):
+    """One result for each id asked for, in the order asked."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "as_of": "2026-03-01T00:00:00+08:00",
+                    "model_version": "3f9c0a1b2d4e",
+                    "store_version": 17,
+                    "results": [
+                        {
+                            "project_id": "P000017",
+                            "status": "ACTIVE",
+                            "risks": {"accident": 0.0061, "defect": 0.0243, "hazard": 0.1184},
+                            "percentile": {"accident": 71.2, "defect": 40.5, "hazard": 88.0},
+                            "model_version": "3f9c0a1b2d4e",
+                            "as_of": "2026-03-01T00:00:00+08:00",
+                            "facts_latest_recorded_at": "2026-02-27T16:20:00+08:00",
+                        },
+                        {
+                            "project_id": "no-such-lot",
+                            "status": "UNKNOWN",
+                            "risks": {"accident": None, "defect": None, "hazard": None},
+                            "percentile": {"accident": None, "defect": None, "hazard": None},
+                            "model_version": "3f9c0a1b2d4e",
+                            "as_of": "2026-03-01T00:00:00+08:00",
+                            "facts_latest_recorded_at": None,
+                        },
+                    ],
+                }
+            ]
+        }
+    )
+
+    as_of: str = Field(description="认知时点，含时区。 The knowledge time used, with offset.")
+    model_version: str = Field(description="模型版本。 Which model answered.")
+    store_version: int = Field(
+        description="本次计算所见的记录库版本号。 The record store's version that the answer has seen."
+    )
+    results: list[SiteRisk]
+
+
+class ErrorDetail(BaseModel):
+    """What was wrong, and the way out."""
+
+    code: str = Field(description="机器可读的错误代码。 A code for machines; it does not change.")
+    message_zh: str
+    message_en: str
+    field: str | None = Field(
+        default=None, description="出错的字段；没有则为空。 The field at fault, null if none."
+    )
+
+
+class ErrorAnswer(BaseModel):
+    """The one shape of every refusal."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "error": {
+                        "code": "INVALID_INPUT",
+                        "message_zh": "project_ids：至少需要 1 个。",
+                        "message_en": "project_ids: at least 1 item is needed.",
+                        "field": "project_ids",
+                    }
+                }
+            ]
+        }
+    )
+
+    error: ErrorDetail

@@ -1,0 +1,1 @@
+"""Floor 3: the service, the command line, and what they share."""

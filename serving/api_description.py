@@ -1,0 +1,160 @@
+"""The OpenAPI description of /v1 and its page, both made from the message models.
+
+The page is written on the server, without scripts and with its style in a file of its own, because
+nothing may be loaded from outside and no inline style passes the Content-Security-Policy.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import json
+from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from data_contracts.api_messages import ErrorAnswer, GradesAnswer, GradesRequest
+
+MESSAGES: tuple[type[BaseModel], ...] = (GradesRequest, GradesAnswer, ErrorAnswer)
+REFUSALS = {
+    "400": "不是有效的请求 / the request cannot be read",
+    "408": "请求未在时限内传完 / the request did not arrive in time",
+    "413": "请求体超过 8 MB / the body is larger than 8 MB",
+    "415": "不是未压缩的 UTF-8 application/json / not plain application/json in UTF-8",
+    "422": "内容有误，field 指出字段 / wrong content, `field` says where",
+    "503": "没有在用模型或记录库 / no champion or no record store",
+    "504": "处理超时 / it took too long",
+}
+
+
+@functools.cache
+def description() -> dict[str, Any]:
+    """The OpenAPI 3.1 description of version 1."""
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in MESSAGES], ref_template="#/components/schemas/{model}"
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "siterisk",
+            "version": version("siterisk"),
+            "description": "建设工程质量安全风险评估接口。结果是检查建议，不是认定结论。 "
+            "Risks of construction sites for inspection planning: advice, never a finding.",
+        },
+        "servers": [{"url": "/v1"}],
+        "paths": {"/grades": {"post": _grades_call()}},
+        "components": {"schemas": schemas["$defs"]},
+    }
+
+
+def _grades_call() -> dict[str, Any]:
+    refusals = {
+        status: {"description": words, "content": _json(ErrorAnswer)} for status, words in REFUSALS.items()
+    }
+    return {
+        "operationId": "grades",
+        "summary": "项目风险 / risks of projects",
+        "description": "按给出的顺序为每个项目编号返回一条结果；未知项目也有一条，风险为空。 "
+        "One result for each id in the order given; an unknown project keeps its result, with null risks.",
+        "requestBody": {"required": True, "content": _json(GradesRequest)},
+        "responses": {
+            "200": {"description": "评估结果 / the risks", "content": _json(GradesAnswer)},
+            **refusals,
+        },
+    }
+
+
+def _json(model: type[BaseModel]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
+
+
+@functools.cache
+def docs_style() -> str:
+    """The style sheet of the page."""
+    return files("serving").joinpath("api_docs.css").read_text(encoding="utf-8")
+
+
+@functools.cache
+def docs_page() -> str:
+    """The description as a page for people, Chinese first."""
+    about = description()
+    calls = [
+        section
+        for path, methods in about["paths"].items()
+        for method, call in methods.items()
+        for section in _call_section(f"{method.upper()} /v1{path}", call)
+    ]
+    messages = [
+        part for name, schema in about["components"]["schemas"].items() for part in _message(name, schema)
+    ]
+    body = "\n".join([*calls, "<h2>报文 / Messages</h2>", *messages])
+    return f"""<!DOCTYPE html>
+<html lang="zh-CN">
+<head><meta charset="utf-8"><title>siterisk API v1</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/v1/docs.css"></head>
+<body><main>
+<h1>siterisk API v1</h1>
+<p>{_text(about["info"]["description"])}</p>
+<p>OpenAPI: <a href="/v1/openapi.json">/v1/openapi.json</a> · <a href="/livez">/livez</a> · <a href="/readyz">/readyz</a></p>
+{body}
+</main></body></html>
+"""
+
+
+def _call_section(title: str, call: dict[str, Any]) -> Iterator[str]:
+    example = json.dumps(GradesRequest.model_config["json_schema_extra"]["examples"][1], ensure_ascii=False)  # type: ignore
+    yield f"<h2><code>{_text(title)}</code> {_text(call['summary'])}</h2>"
+    yield f"<p>{_text(call['description'])}</p>"
+    yield (
+        "<pre>curl -s -X POST http://127.0.0.1:3000/v1/grades \\\n"
+        f"  -H 'Content-Type: application/json' \\\n  -d '{_text(example)}'</pre>"
+    )
+    rows = "".join(
+        f"<tr><td>{status}</td><td>{_text(told['description'])}</td></tr>"
+        for status, told in call["responses"].items()
+    )
+    yield f"<table><thead><tr><th>HTTP</th><th>含义 / meaning</th></tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _message(name: str, schema: dict[str, Any]) -> Iterator[str]:
+    yield f'<h3 id="{_text(name)}">{_text(name)}</h3>'
+    yield f"<p>{_text(schema.get('description', ''))}</p>"
+    needed = schema.get("required", [])
+    rows = "".join(
+        f"<tr><td><code>{_text(field)}</code>{' *' if field in needed else ''}</td><td>{_text(_kind(told))}</td>"
+        f"<td>{_text(told.get('description', ''))}</td></tr>"
+        for field, told in schema.get("properties", {}).items()
+    )
+    yield f"<table><thead><tr><th>字段 / field</th><th>类型 / type</th><th>说明 / meaning</th></tr></thead><tbody>{rows}</tbody></table>"
+    for example in schema.get("examples", [])[:1]:
+        yield f"<pre>{_text(json.dumps(example, ensure_ascii=False, indent=2))}</pre>"
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """The type of a field in a few words.
+
+    >>> _kind({"type": "array", "items": {"type": "string", "maxLength": 64}, "maxItems": 10000})
+    'array of string (≤ 64), ≤ 10000'
+    """
+    if "$ref" in schema:
+        return str(schema["$ref"]).rsplit("/", 1)[1]
+    if "anyOf" in schema:
+        return " | ".join(_kind(option) for option in schema["anyOf"])
+    if "enum" in schema:
+        return " | ".join(schema["enum"])
+    if schema.get("type") == "array":
+        most = f", ≤ {schema['maxItems']}" if "maxItems" in schema else ""
+        return f"array of {_kind(schema['items'])}{most}"
+    if schema.get("type") == "object" and "additionalProperties" in schema:
+        return f"object of {_kind(schema['additionalProperties'])}"
+    length = f" (≤ {schema['maxLength']})" if "maxLength" in schema else ""
+    return str(schema.get("type", "any")) + length
+
+
+def _text(words: str) -> str:
+    return html.escape(str(words), quote=False)

@@ -1,0 +1,33 @@
+"""Which knowledge times may be asked about: any up to now."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from data_contracts.errors import InvalidInput
+from data_contracts.moments import as_of_moment, now
+
+# Clocks of two machines differ; more than this is not a clock's fault (DESIGN: the same for recorded_at).
+AHEAD_ALLOWED = pd.Timedelta(minutes=5)
+
+
+def latest_allowed() -> pd.Timestamp:
+    """The latest `as_of` that is taken: now, and what two clocks may differ by."""
+    return now() + AHEAD_ALLOWED
+
+
+def moment_asked(as_of: str | None) -> pd.Timestamp:
+    """The knowledge time asked for, now for None; InvalidInput if it cannot be read or lies ahead."""
+    if as_of is None:
+        return now()
+    try:
+        moment = as_of_moment(as_of)
+    except InvalidInput as error:
+        raise InvalidInput(zh=error.zh, en=error.en, field="as_of") from None
+    if moment > latest_allowed():
+        raise InvalidInput(
+            zh="as_of 晚于当前时间：尚未发生的事无从得知。请给出不晚于现在的时点，或省略以表示现在。",
+            en="as_of lies in the future, of which nothing is on file. Give a moment up to now, or leave it out.",
+            field="as_of",
+        )
+    return moment

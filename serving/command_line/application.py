@@ -1,0 +1,64 @@
+"""The commands of `siterisk` in the order a person needs them, and what their errors turn into."""
+
+from __future__ import annotations
+
+import typer
+
+from data_contracts.errors import SiteriskError
+from serving.command_line.exit_codes import UNEXPECTED, exit_code, exit_codes_in_words
+from serving.command_line.terminal import tell_error, tell_unexpected
+
+ABOUT = """建设工程质量安全风险评估与差别化监管。 Risks of construction sites, for the inspection plan.
+
+SOURCE is a folder of CSV, Excel or Parquet files named after the tables, a snapshot folder, or the
+address of a database. PAIRS is a CSV or Parquet file with the columns project_id and as_of.
+
+Settings come from SITERISK_HOME (var/), SITERISK_DATABASE_URL (a SQLite file in the home),
+SITERISK_MLRUNS (mlruns/), SITERISK_HOST, SITERISK_PORT, SITERISK_WORKERS, or siterisk.toml.
+"""
+
+
+def application() -> typer.Typer:
+    """The typer application with every command."""
+    from serving.command_line import demo, model_commands, record_commands, service_commands
+
+    siterisk = typer.Typer(
+        name="siterisk",
+        help=ABOUT,
+        epilog=f"Exit codes: {exit_codes_in_words()}.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for command in (
+        demo.demo,
+        record_commands.synth,
+        record_commands.check,
+        record_commands.load,
+        record_commands.snapshot,
+        model_commands.features,
+        model_commands.train,
+        model_commands.promote,
+        model_commands.rollback,
+        model_commands.score,
+        service_commands.serve,
+    ):
+        siterisk.command()(command)
+    return siterisk
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; nothing but the code leaves here."""
+    try:
+        application()(arguments)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else UNEXPECTED
+    except SiteriskError as error:
+        tell_error(error)
+        return exit_code(error)
+    except Exception as error:
+        tell_unexpected(error)
+        return UNEXPECTED
+    return 0

@@ -1,0 +1,180 @@
+"""The records and the champion as a worker holds them, kept as new as the store and the pointer.
+
+A watching thread rebuilds the index when the store has moved and loads the model when the pointer
+names another; both are finished and tried before they are put in place, so a request sees one state,
+whole. A request that finds the store ahead of the index waits for the rebuild up to a second after
+the move was first seen; after that it is answered from the state there is, whose number it is told.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from data_contracts.errors import SiteriskError
+from data_contracts.moments import now
+from data_contracts.records import Records
+from features.catalogue import load_catalogue
+from features.fact_index import FactIndex
+from serving.http_errors import NotReady
+from serving.request_log import fault_of, request_log
+from serving.scorer import CityRisks, Scorer
+from training.risk_model import RiskModel, champion_folder
+
+LOOK_EVERY_S = 1.0
+LOOK_AGAIN_S = 3.0
+WAIT_FOR_RECORDS_S = 1.0
+DAYS_KEPT = 16
+
+
+class Store(Protocol):
+    """What the service needs of the record store."""
+
+    def version(self) -> int: ...
+
+    def records(self) -> Records: ...
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """One state of records and model; everything in it belongs together."""
+
+    scorer: Scorer
+    store_version: int
+    _days: OrderedDict[pd.Timestamp, CityRisks] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def city_risks(self, as_of: pd.Timestamp) -> CityRisks:
+        """The risks of the sites active at 00:00 of the day of `as_of`; the latest days are kept."""
+        day = as_of.normalize()
+        with self._lock:
+            if day not in self._days:
+                self._days[day] = CityRisks.at(self.scorer, day)
+            self._days.move_to_end(day)
+            while len(self._days) > DAYS_KEPT:
+                self._days.popitem(last=False)
+            return self._days[day]
+
+
+class LiveRecords:
+    """Holds the newest state and renews it in a thread of its own; `stop` ends the thread."""
+
+    def __init__(self, open_store: Callable[[], Store], home: Path) -> None:
+        self._open_store = open_store
+        self._home = home
+        self._store: Store | None = None
+        self._state: LiveState | None = None
+        self._problem: SiteriskError | None = None
+        self._model_problem: SiteriskError | None = None
+        self._moved_at: tuple[int, float] = (0, 0.0)
+        self._changed = threading.Condition()
+        self._look = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._watch, name="live-records", daemon=True)
+        self._log = request_log()
+
+    def start(self) -> None:
+        """Begin to load; `not_ready` tells when it is done."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watching; the state there is stays."""
+        self._stopping = True
+        self._look.set()
+        self._thread.join(timeout=10)
+
+    def not_ready(self) -> SiteriskError | None:
+        """Why no request can be answered; None when one can."""
+        if self._state is not None:
+            return None
+        reason = self._problem
+        return NotReady(
+            zh=f"服务尚未就绪：{reason.zh if reason else '正在加载模型与记录，请稍候。'}",
+            en=f"Not ready: {reason.en if reason else 'the model and the records are being loaded.'}",
+        )
+
+    def state(self) -> LiveState:
+        """The state to answer from, after waiting for records just stored (see the module's head).
+
+        Raises NotReady without records or champion, StoreUnavailable if the store cannot be asked.
+        """
+        if self._state is None or self._store is None:
+            raise self.not_ready() or NotReady(zh="服务尚未就绪。", en="Not ready.")
+        version = self._store.version()
+        if version > self._state.store_version:
+            self._wait_for(version)
+        return self._state
+
+    def _wait_for(self, version: int) -> None:
+        with self._changed:
+            if version > self._moved_at[0]:
+                self._moved_at = (version, time.monotonic())
+            until = self._moved_at[1] + WAIT_FOR_RECORDS_S
+            self._look.set()
+            self._changed.wait_for(
+                lambda: self._state is not None and self._state.store_version >= version,
+                timeout=max(0.0, until - time.monotonic()),
+            )
+
+    def _watch(self) -> None:
+        while not self._stopping:
+            pause = LOOK_EVERY_S
+            try:
+                self._renew()
+                self._problem = None
+            except SiteriskError as error:
+                self._problem = self._noted(error, self._problem)
+                pause = LOOK_AGAIN_S
+            except Exception as error:
+                self._log.error("renewal failed", **fault_of(error))
+                pause = LOOK_AGAIN_S
+            self._look.wait(pause)
+            self._look.clear()
+
+    def _noted(self, error: SiteriskError, before: SiteriskError | None) -> SiteriskError:
+        """The error, logged unless it is the one that was logged before."""
+        if before is None or before.en != error.en:
+            self._log.warning("records or model not usable", code=error.code, message=error.en)
+        return error
+
+    def _renew(self) -> None:
+        """Build what has changed and put it in place; the old state serves until then, and if it fails."""
+        held = self._state
+        model = self._champion(held)
+        if self._store is None:
+            self._store = self._open_store()
+        if held is None or self._store.version() > held.store_version:
+            records = self._store.records()
+            index, version = FactIndex.build(records, load_catalogue()), records.store_version
+        else:
+            index, version = held.scorer.index, held.store_version
+        if held and index is held.scorer.index and model is held.scorer.model:
+            return
+        state = LiveState(Scorer(index, model), version)
+        state.city_risks(now())
+        with self._changed:
+            self._state = state
+            self._changed.notify_all()
+        self._log.info("records and model in place", store_version=version, model_version=model.version)
+
+    def _champion(self, held: LiveState | None) -> RiskModel:
+        """The model that the pointer names; the one held if it is the same, or if the new one is broken."""
+        try:
+            folder = champion_folder(self._home)
+            if held and folder.name == held.scorer.model.version:
+                return held.scorer.model
+            model = RiskModel.load(folder)
+        except SiteriskError as error:
+            if held is None:
+                raise
+            self._model_problem = self._noted(error, self._model_problem)
+            return held.scorer.model
+        self._model_problem = None
+        return model

@@ -1,0 +1,76 @@
+"""Result tables as files: whole or not at all, CSV or Parquet by the name's ending."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.errors import InvalidInput
+
+SUFFIXES = (".csv", ".parquet")
+
+
+def writable_result(path: Path) -> Path:
+    """The path, if a result can be written there; InvalidInput otherwise, before any work is done."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise InvalidInput(
+            zh=f"输出文件 {path} 应以 .csv 或 .parquet 结尾。",
+            en=f"The output file {path} must end in .csv or .parquet.",
+            field="out",
+        )
+    if not path.absolute().parent.is_dir():
+        raise InvalidInput(
+            zh=f"输出文件夹 {path.absolute().parent} 不存在，请先创建。",
+            en=f"The output folder {path.absolute().parent} does not exist; make it first.",
+            field="out",
+        )
+    return path
+
+
+def write_result(rows: pd.DataFrame, path: Path) -> None:
+    """Write `rows` beside `path` first and rename, so that nobody ever reads half a result."""
+    target = writable_result(path).absolute()
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", suffix=target.suffix, dir=target.parent)
+    os.close(handle)
+    building = Path(name)
+    try:
+        if target.suffix.lower() == ".parquet":
+            rows.to_parquet(building, index=False)
+        else:
+            building.write_text(as_csv(rows), encoding="utf-8")
+        building.chmod(0o644)
+        building.replace(target)
+    finally:
+        building.unlink(missing_ok=True)
+
+
+def as_csv(rows: pd.DataFrame) -> str:
+    """CSV whose numbers are the shortest text that gives the same number back, and whose times are ISO 8601."""
+    return rows.assign(**_times_as_text(rows)).to_csv(index=False, lineterminator="\n")
+
+
+def as_rows(rows: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows for JSON: missing values None, times ISO 8601."""
+    plain = rows.assign(**_times_as_text(rows)).astype(object)
+    return plain.where(plain.notna(), None).to_dict(orient="records")
+
+
+def _times_as_text(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    return {name: iso_times(rows[name]) for name in rows.select_dtypes("datetime").columns}
+
+
+def iso_times(moments: pd.Series) -> pd.Series:
+    """Moments as `2026-03-01T08:00:00`, with microseconds where any has them; missing stays missing.
+
+    >>> iso_times(pd.Series(["2026-03-01"], dtype="datetime64[us]"))[0]
+    '2026-03-01T00:00:00'
+    """
+    values = moments.to_numpy(dtype="datetime64[us]")
+    whole = bool((values.astype("int64")[~np.isnat(values)] % 1_000_000 == 0).all())
+    texts = np.datetime_as_string(values, unit="s" if whole else "us").astype(object)
+    texts[np.isnat(values)] = None
+    return pd.Series(texts, index=moments.index, dtype="str")

@@ -1,0 +1,75 @@
+"""The BentoML service `risk_scoring`: health, the /v1 application, and one call for BentoML's own clients.
+
+Started by `siterisk serve`. It comes up at once and loads the champion and the records in a thread;
+until both are there `/readyz` and the calls say 503 and why.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import bentoml
+from pydantic import ValidationError
+
+from data_contracts.api_messages import GradesRequest
+from data_contracts.errors import SiteriskError
+from data_contracts.record_store import RecordStore
+from serving.grades_application import answer_grades, grades_application
+from serving.http_errors import NotReady, error_answer, invalid_request
+from serving.live_records import LiveRecords
+from serving.request_guard import LONGEST_REQUEST_S, RequestGuard
+from serving.request_log import configure_logging
+from serving.settings import load_settings
+
+API = grades_application()
+
+
+@bentoml.service(
+    name="risk_scoring",
+    description="Risks of construction sites for inspection planning 建设工程风险评估（检查建议）",
+    # BentoML answers in a shape of its own when time runs out: the guard's limit comes first.
+    traffic={"timeout": LONGEST_REQUEST_S + 30},
+    # BentoML labels its metrics with raw addresses, so anyone could make them grow without bound.
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+)
+@bentoml.asgi_app(API, path="/v1")
+class RiskScoring:
+    """Risks of permit lots, as known at a moment."""
+
+    def __init__(self) -> None:
+        configure_logging()
+        settings = load_settings(os.environ, Path.cwd())
+        self.live = LiveRecords(lambda: RecordStore.open(settings.store_url), settings.home)
+        API.state.live = self.live
+        self.live.start()
+
+    @bentoml.on_shutdown
+    def stop(self) -> None:
+        self.live.stop()
+
+    def __is_ready__(self) -> bool:
+        return self.live.not_ready() is None
+
+    @bentoml.api(route="/grades")
+    async def grades(self, project_ids: list[str], as_of: str | None = None) -> dict[str, Any]:
+        """The same answer as POST /v1/grades, for BentoML's own clients."""
+        try:
+            asked = GradesRequest(project_ids=project_ids, as_of=as_of)
+            return await answer_grades(API, asked)
+        except ValidationError as error:
+            return error_answer(invalid_request(error))  # type: ignore[return-value]
+        except SiteriskError as error:
+            return error_answer(error)  # type: ignore[return-value]
+
+
+def _not_ready() -> SiteriskError | None:
+    """Why the service cannot answer, for whoever asks /readyz; None if it can."""
+    if API.state.live is None:
+        return NotReady(zh="服务尚未启动完成。", en="The service has not started yet.")
+    return API.state.live.not_ready()
+
+
+RiskScoring.add_asgi_middleware(RequestGuard, not_ready=_not_ready)
