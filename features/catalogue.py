@@ -1,0 +1,115 @@
+"""The feature catalogue: loaded from its declaration, checked against the contracts, and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from data_contracts.code_list import code_list
+from data_contracts.contract import contracts, read_yaml
+from data_contracts.errors import ContractInvalid, NotFound
+from features.catalogue_checks import faults_of
+from features.feature import FactRule, Feature
+
+CATALOGUE_FILE = Path(__file__).with_name("catalogue.yaml")
+_KNOWN_WORDS = {field.name for field in fields(Feature)} - {"ranks"} | {"code_rank"}
+_NEEDED_WORDS = {
+    "name", "family", "measure", "range", "direction", "label_zh", "label_en", "reason_zh", "reason_en", "missing"
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All declared features in order, how tables are read, and the SHA-256 of the whole declaration."""
+
+    version: str
+    features: tuple[Feature, ...]
+    rules: Mapping[str, FactRule]
+    hash: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features a model may use, in the order of the matrix's columns."""
+        return tuple(feature.name for feature in self.features if feature.in_model)
+
+    def feature(self, name: str) -> Feature:
+        """The feature called `name`; raises NotFound for any other name."""
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise NotFound(zh=f"特征目录中没有 {name}。", en=f"The catalogue has no feature {name}.", field=name)
+
+
+def load_catalogue(path: Path | None = None) -> Catalogue:
+    """The catalogue in one file, by default the product's own.
+
+    Raises ContractInvalid that lists everything wrong with it at once: unknown words, columns the contracts
+    do not have, codes no list has, audit-only columns or weather in a model.
+
+    >>> load_catalogue().feature("pit_depth_m").direction
+    1
+    """
+    document = read_yaml(path or CATALOGUE_FILE)
+    faults: list[str] = []
+    rules = {name: _rule(name, declared) for name, declared in document["facts"].items()}
+    features = []
+    for entry in document["features"]:
+        said = _wrong_words(entry)
+        faults += said
+        if not said:
+            features.append(_feature(entry))
+    faults += faults_of(features, rules)
+    if faults:
+        listed = "\n".join(f"- {fault}" for fault in faults)
+        raise ContractInvalid(
+            zh=f"特征目录有 {len(faults)} 处错误，见英文列表。",
+            en=f"The feature catalogue has {len(faults)} faults:\n{listed}",
+        )
+    canonical = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return Catalogue(str(document["version"]), tuple(features), rules, digest)
+
+
+def _wrong_words(entry: Mapping[str, Any]) -> list[str]:
+    name = entry.get("name", "a feature without name")
+    missing, unknown = _NEEDED_WORDS - set(entry), set(entry) - _KNOWN_WORDS
+    faults = [f"{name}: {word} is missing" for word in sorted(missing)]
+    faults += [f"{name}: nothing is called {word}" for word in sorted(unknown)]
+    if entry.get("direction") not in (1, -1, "none"):
+        faults.append(f"{name}: direction is {entry.get('direction')!r}, not 1, -1 or none")
+    return faults
+
+
+def _rule(table: str, declared: Mapping[str, Any]) -> FactRule:
+    return FactRule(
+        table, declared.get("since"), tuple(declared.get("ends_by", ())), declared.get("named", "instead")
+    )
+
+
+def _feature(entry: Mapping[str, Any]) -> Feature:
+    given = dict(entry)
+    given["direction"] = 0 if given["direction"] == "none" else given["direction"]
+    given["range"] = tuple(given["range"])
+    given["until"] = tuple(given.get("until", ()))
+    given["where"] = {column: tuple(values) for column, values in given.get("where", {}).items()}
+    given["ranks"] = _ranks(given, given.pop("code_rank", None))
+    given.setdefault("table", None)
+    return Feature(**given)
+
+
+def _ranks(given: Mapping[str, Any], attribute: str | None) -> dict[str, float]:
+    """The numbers a code list gives its codes under `attribute`, e.g. the order of the stages."""
+    table = contracts().get(given.get("table") or "")
+    if attribute is None or table is None or given.get("column") not in table.column_names:
+        return {}
+    listed = table.column(given["column"]).code_list
+    if listed is None:
+        return {}
+    codes = code_list(listed).codes.values()
+    return {
+        code.code: float(code.extra[attribute]) for code in codes if code.extra.get(attribute) is not None
+    }

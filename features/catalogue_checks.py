@@ -1,0 +1,140 @@
+"""What a declared feature may not say: every fault of a catalogue, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from data_contracts.code_list import code_list
+from data_contracts.contract import Column, TableContract, contracts
+from features.feature import ELSEWHERE, FAMILIES, MEASURES, RATIO, SCOPES, SITE, FactRule, Feature
+
+_TIMES = ("date", "moment")
+_LONGEST_REASON = 40  # DOMAIN 6.2: a reason has at most 40 characters
+
+
+def faults_of(features: Sequence[Feature], rules: Mapping[str, FactRule]) -> list[str]:
+    """All faults of the features and of the rules by which tables are read."""
+    faults = [fault for rule in rules.values() for fault in _rule_faults(rule)]
+    by_name: dict[str, Feature] = {}
+    for feature in features:
+        if feature.name in by_name:
+            faults.append(f"{feature.name}: declared twice")
+        by_name[feature.name] = feature
+    for feature in features:
+        checks = (
+            _wording(feature),
+            _ratio(feature, by_name),
+            _table(feature, rules),
+            _model(feature, by_name),
+        )
+        faults += [f"{feature.name}: {fault}" for check in checks for fault in check]
+    return faults
+
+
+def _rule_faults(rule: FactRule) -> Iterator[str]:
+    table = contracts().get(rule.table)
+    if table is None:
+        yield f"facts: there is no table {rule.table}"
+        return
+    if rule.named not in ("instead", "beside"):
+        yield f"facts: {rule.table} says named: {rule.named}, not instead or beside"
+    for column in filter(None, (rule.since, *rule.ends_by)):
+        if column not in table.column_names or table.column(column).kind not in _TIMES:
+            yield f"facts: {rule.table} has no date or moment {column}"
+
+
+def _wording(feature: Feature) -> Iterator[str]:
+    if feature.family not in FAMILIES:
+        yield f"family {feature.family} is none of {'、'.join(FAMILIES)}"
+    if feature.measure not in MEASURES:
+        yield f"there is no measure {feature.measure}"
+    low, high = feature.range
+    if low is not None and high is not None and low >= high:
+        yield f"range {low} to {high} is empty"
+    if len(feature.reason_zh) > _LONGEST_REASON:
+        yield f"reason_zh has more than {_LONGEST_REASON} characters"
+    if feature.window_days is not None and feature.window_days < 1:
+        yield "window_days is below 1"
+    if feature.measure == "trend" and not feature.window_days:
+        yield "a trend needs window_days"
+
+
+def _ratio(feature: Feature, by_name: Mapping[str, Feature]) -> Iterator[str]:
+    for part in (feature.numerator, feature.denominator):
+        if (feature.measure == RATIO) != (part is not None):
+            yield "a ratio, and nothing else, has numerator and denominator"
+        elif part is not None and (part not in by_name or by_name[part].measure == RATIO):
+            yield f"{part} is not a feature other than a ratio"
+
+
+def _table(feature: Feature, rules: Mapping[str, FactRule]) -> Iterator[str]:
+    if feature.table is None:
+        if feature.measure not in (RATIO, "season_sine", "season_cosine"):
+            yield "names no table"
+        return
+    table = contracts().get(feature.table)
+    if table is None or feature.table not in rules:
+        yield f"{feature.table} is not a contract table with a rule under facts"
+        return
+    strangers = [column for column in feature.columns if column not in table.column_names]
+    if strangers:
+        yield f"{feature.table} has no column {', '.join(strangers)}"
+        return
+    yield from _subject(feature, table)
+    yield from _columns(feature, table)
+    for column, wanted in feature.where.items():
+        yield from _filter(table.column(column), wanted)
+
+
+def _subject(feature: Feature, table: TableContract) -> Iterator[str]:
+    if feature.scope not in SCOPES or (feature.scope == SITE) != (feature.role is None):
+        yield f"scope {feature.scope} does not go with role {feature.role}"
+    if feature.role is not None and feature.role not in code_list("roles").codes:
+        yield f"there is no role {feature.role}"
+    if feature.role is None and "project_id" not in table.column_names:
+        yield f"{table.name} says nothing of a site; name a role"
+    if feature.role is not None and not {"project_id", "enterprise_id"} & set(table.column_names):
+        yield f"{table.name} says nothing of an enterprise"
+    if feature.scope == ELSEWHERE and "project_id" not in table.column_names:
+        yield f"{table.name} cannot tell other projects apart"
+
+
+def _columns(feature: Feature, table: TableContract) -> Iterator[str]:
+    if feature.measure in ("sum", "latest", "shortfall", "days_until") and feature.column is None:
+        yield f"{feature.measure} needs a column"
+    if feature.measure == "shortfall" and feature.over is None:
+        yield "shortfall needs over"
+    times = [*filter(None, (feature.since, feature.counts_from)), *feature.until]
+    numbers = [feature.over] if feature.over else []
+    if feature.column:
+        (times if feature.measure.startswith("days_") else numbers).append(feature.column)
+    for name in times:
+        if table.column(name).kind not in _TIMES:
+            yield f"{name} is not a date or moment"
+    for name in numbers:
+        kind = table.column(name).kind
+        ranked = kind == "code" and feature.measure == "latest" and feature.ranks
+        if kind not in ("integer", "number", "boolean") and not ranked:
+            yield f"{name} is not a number, nor a code with ranks"
+
+
+def _filter(column: Column, wanted: tuple[str | bool, ...]) -> Iterator[str]:
+    for value in wanted:
+        if column.kind == "boolean" and not isinstance(value, bool):
+            yield f"{column.name} is true or false, not {value!r}"
+        if column.code_list and value not in code_list(column.code_list).codes and value != "OTHER":
+            yield f"the list {column.code_list} has no code {value!r}"
+
+
+def _model(feature: Feature, by_name: Mapping[str, Feature]) -> Iterator[str]:
+    """Audit-only columns and weather may be computed, never learned from."""
+    if not feature.in_model:
+        return
+    parts = [by_name[part] for part in (feature.numerator, feature.denominator) if part and part in by_name]
+    for one in [feature, *parts]:
+        table = contracts().get(one.table or "")
+        if one.table == "weather_warnings":
+            yield "weather is not an input of a model (it is a 72-hour alert)"
+        for name in one.columns:
+            if table is not None and name in table.column_names and table.column(name).audit_only:
+                yield f"{name} is audit-only and may not be used in a model"

@@ -1,0 +1,136 @@
+"""The four inner loops of the engine, compiled: searching, merging, and following the latest fact.
+
+All moments are microseconds of Shanghai wall time. An entity's changes lie between `offsets[entity]` and
+`offsets[entity + 1]`; an entity below 0 is none at all.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def last_at_or_before(offsets, moments, entities, as_of):  # type: ignore[no-untyped-def]
+    """Position of each entity's last change at or before `as_of`, -1 where it has none yet."""
+    found = np.empty(len(entities), np.int64)
+    for i in range(len(entities)):
+        found[i] = -1
+        entity = entities[i]
+        if entity < 0:
+            continue
+        first = offsets[entity]
+        low, high = first, offsets[entity + 1]
+        while low < high:
+            middle = (low + high) >> 1
+            if moments[middle] <= as_of[i]:
+                low = middle + 1
+            else:
+                high = middle
+        if low > first:
+            found[i] = low - 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def running_totals(entities, moments, changes, offsets):  # type: ignore[no-untyped-def]
+    """Totals after each moment of change; entities and moments sorted, equal moments taken together.
+
+    Fills `offsets` and returns the moments and totals kept: a moment that changes nothing is dropped.
+    """
+    kept_moments = np.empty(len(moments), np.int64)
+    kept_totals = np.empty(len(moments), np.int64)
+    kept, i = 0, 0
+    for entity in range(len(offsets) - 1):
+        offsets[entity] = kept
+        total = np.int64(0)
+        while i < len(moments) and entities[i] == entity:
+            before, moment = total, moments[i]
+            while i < len(moments) and entities[i] == entity and moments[i] == moment:
+                total += changes[i]
+                i += 1
+            if total != before:
+                kept_moments[kept], kept_totals[kept] = moment, total
+                kept += 1
+    offsets[len(offsets) - 1] = kept
+    return kept_moments[:kept].copy(), kept_totals[:kept].copy()
+
+
+@njit(cache=True, nogil=True)
+def merge_touching(groups, starts, ends):  # type: ignore[no-untyped-def]
+    """Spans of one group that overlap or touch, as one; groups and starts sorted.
+
+    Returns the positions of the first span of each merged one, and where it ends.
+    """
+    firsts = np.empty(len(groups), np.int64)
+    lasts = np.empty(len(groups), np.int64)
+    kept = 0
+    for i in range(len(groups)):
+        if kept and groups[firsts[kept - 1]] == groups[i] and starts[i] <= lasts[kept - 1]:
+            lasts[kept - 1] = max(lasts[kept - 1], ends[i])
+        else:
+            firsts[kept], lasts[kept] = i, ends[i]
+            kept += 1
+    return firsts[:kept].copy(), lasts[:kept].copy()
+
+
+@njit(cache=True, nogil=True)
+def _sift_down(heap, size, ranks):  # type: ignore[no-untyped-def]
+    """Put the heap's top where it belongs: the highest rank is on top."""
+    parent = 0
+    while True:
+        child = 2 * parent + 1
+        if child >= size:
+            return
+        if child + 1 < size and ranks[heap[child + 1]] > ranks[heap[child]]:
+            child += 1
+        if ranks[heap[parent]] >= ranks[heap[child]]:
+            return
+        heap[parent], heap[child] = heap[child], heap[parent]
+        parent = child
+
+
+@njit(cache=True, nogil=True)
+def _push(heap, size, span, ranks):  # type: ignore[no-untyped-def]
+    child = size
+    heap[child] = span
+    while child and ranks[heap[(child - 1) >> 1]] < ranks[heap[child]]:
+        parent = (child - 1) >> 1
+        heap[parent], heap[child] = heap[child], heap[parent]
+        child = parent
+
+
+@njit(cache=True, nogil=True)
+def follow_highest(span_offsets, starts, ends, ranks, offsets):  # type: ignore[no-untyped-def]
+    """Which span of an entity is in force with the highest rank, and from when; -1 where none is.
+
+    Spans lie between `span_offsets[entity]` and the next, sorted by start. Fills `offsets`; returns the
+    moments of change and the position of the span that leads from each.
+    """
+    never = np.iinfo(np.int64).max
+    moments = np.empty(2 * len(starts), np.int64)
+    leaders = np.empty(2 * len(starts), np.int64)
+    heap = np.empty(len(starts) + 1, np.int64)
+    kept = 0
+    for entity in range(len(offsets) - 1):
+        offsets[entity] = kept
+        following, stop, size, leader = span_offsets[entity], span_offsets[entity + 1], 0, np.int64(-1)
+        while following < stop or (size and ends[heap[0]] < never):
+            moment = ends[heap[0]] if size else never
+            if following < stop and starts[following] <= moment:
+                moment = starts[following]
+            while following < stop and starts[following] == moment:
+                _push(heap, size, following, ranks)
+                size += 1
+                following += 1
+            while size and ends[heap[0]] <= moment:
+                size -= 1
+                heap[0] = heap[size]
+                _sift_down(heap, size, ranks)
+            now_leading = heap[0] if size else np.int64(-1)
+            if now_leading != leader:
+                moments[kept], leaders[kept] = moment, now_leading
+                leader = now_leading
+                kept += 1
+    offsets[len(offsets) - 1] = kept
+    return moments[:kept].copy(), leaders[:kept].copy()
