@@ -67,7 +67,7 @@ def screen(cells: pd.Series, *, column: str, max_length: int, also_missing: froz
     encoded = texts.dictionary_encode()
     places = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     trimmed = pc.utf8_trim(encoded.dictionary, characters=BLANKS)
-    distinct = DistinctTexts(pd.Series(TEXT_DTYPE.__from_arrow__(trimmed)), places, findings)
+    distinct = DistinctTexts(_text_series(trimmed), places, findings)
     distinct = distinct.without(pc.equal(trimmed, "").to_numpy(zero_copy_only=False))
     formulas = pc.match_substring_regex(trimmed, FORMULA).to_numpy(zero_copy_only=False)
     lowered = pc.utf8_lower(trimmed)
@@ -105,6 +105,10 @@ def _arrow_texts(cells: pd.Series) -> tuple[pa.Array, np.ndarray]:
     for i in undecodable:
         texts[i] = None
     return pa.array(texts, type=pa.large_string()), undecodable
+
+
+def _text_series(texts: pa.Array) -> pd.Series:
+    return pd.Series(pd.array(texts, dtype=TEXT_DTYPE))
 
 
 def _is_missing(cell: object) -> bool:

@@ -36,7 +36,7 @@ class Values:
 
     values: pd.Series
     broken: dict[str, np.ndarray]
-    read_as: pd.Series
+    read_as: np.ndarray
 
 
 def read_values(column: Column, texts: pd.Series) -> Values:
@@ -81,7 +81,7 @@ def _numbers(texts: pd.Series, *, whole: bool) -> Values:
         text = unicodedata.normalize("NFKC", texts.iloc[i]).replace("−", "-")
         not_finite[i] = text.lower().lstrip("+-") in NOT_FINITE
         if (number := _other_number(text)) is not None:
-            values[i], read_as.iloc[i] = number, f"{number:.15g}"
+            values[i], read_as[i] = number, f"{number:.15g}"
     not_finite |= np.isinf(values)
     broken = np.isnan(values) & ~not_finite
     values[not_finite] = np.nan
@@ -112,7 +112,7 @@ def _dates(texts: pd.Series) -> Values:
     days = moments.dt.floor("D")
     read_as = _unchanged(texts)
     with_time = (moments != days) & moments.notna()
-    read_as[with_time] = days[with_time].dt.strftime("%Y-%m-%d").astype(object)
+    read_as[with_time.to_numpy()] = days[with_time].dt.strftime("%Y-%m-%d")
     return Values(days, {"not_a_date": failed}, read_as)
 
 
@@ -154,9 +154,10 @@ def _codes(texts: pd.Series, known: frozenset[str]) -> Values:
     for i in np.flatnonzero(texts.str.endswith(".0").to_numpy(dtype=bool)):
         whole = texts.iloc[i].removesuffix(".0")
         if texts.iloc[i] not in known and whole in known:
-            values.iloc[i] = read_as.iloc[i] = whole
+            values.iloc[i] = whole
+            read_as[i] = whole
     return Values(values, {}, read_as)
 
 
-def _unchanged(texts: pd.Series) -> pd.Series:
-    return pd.Series(None, index=texts.index, dtype=object)
+def _unchanged(texts: pd.Series) -> np.ndarray:
+    return np.full(len(texts), None, dtype=object)

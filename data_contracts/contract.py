@@ -186,7 +186,7 @@ def _table(document: OpenDataContractStandard, declared: SchemaObject, where: st
     extra = _custom(declared.customProperties)
     properties = declared.properties or []
     columns = tuple(_column(declared_column, where) for declared_column in properties)
-    positions = {p.primaryKeyPosition: str(p.name) for p in properties if p.primaryKey}
+    positions = {p.primaryKeyPosition or 0: str(p.name) for p in properties if p.primaryKey}
     if sorted(positions) != list(range(1, len(positions) + 1)) or not positions:
         raise _invalid(where, f"key positions are {sorted(positions)}")
     table = TableContract(
@@ -240,7 +240,7 @@ def _reference(declared: SchemaProperty, where: str) -> Reference | None:
         return None
     relationship = declared.relationships[0]
     table, _, column = str(relationship.to).partition(".")
-    enforced = _custom(relationship.customProperties).get("enforced")
+    enforced: Any = _custom(relationship.customProperties).get("enforced")
     if enforced not in get_args(Enforced) or len(declared.relationships) > 1:
         raise _invalid(where, f"relationship to {relationship.to} must say enforced: {get_args(Enforced)}")
     return Reference(table=table, column=column, enforced=enforced)

@@ -10,21 +10,13 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from data_contracts.cell_screening import TEXT_DTYPE, Finding
+from data_contracts.cell_screening import Finding
 from data_contracts.code_list import code_list
 from data_contracts.contract import Column, TableContract
 from data_contracts.moments import END_OF_DAY
+from data_contracts.typed_tables import DTYPES
 
 CLOCK_TOLERANCE = pd.Timedelta(minutes=5)  # DESIGN, "Semantics": more than five minutes ahead is refused
-DTYPES = {
-    "text": TEXT_DTYPE,
-    "code": TEXT_DTYPE,
-    "integer": pd.Int64Dtype(),
-    "number": np.dtype("float64"),
-    "boolean": pd.BooleanDtype(),
-    "date": np.dtype("datetime64[us]"),
-    "moment": np.dtype("datetime64[us]"),
-}
 
 
 def pandera_schema(contract: TableContract, *, now: pd.Timestamp | None = None) -> pa.DataFrameSchema:
@@ -38,7 +30,10 @@ def pandera_schema(contract: TableContract, *, now: pd.Timestamp | None = None) 
         if column.name == "recorded_at" and now is not None:
             checks.append(_not_in_the_future(now))
         columns[column.name] = pa.Column(
-            DTYPES[column.kind], checks=checks, nullable=not column.required, title=column.title_zh
+            pd.api.types.pandas_dtype(DTYPES[column.kind]),
+            checks=checks,
+            nullable=not column.required,
+            title=column.title_zh,
         )
     return pa.DataFrameSchema(columns, name=contract.name, strict=True, ordered=True)
 

@@ -17,9 +17,10 @@ from data_contracts.cell_screening import DistinctTexts, Finding, screen
 from data_contracts.cell_values import means_no_date, read_values, words_for_missing
 from data_contracts.code_list import code_list
 from data_contracts.contract import Column, TableContract
-from data_contracts.pandera_schema import DTYPES, pandera_schema, schema_findings
+from data_contracts.pandera_schema import pandera_schema, schema_findings
 from data_contracts.row_findings import DEFAULT_MAX_LENGTH, Report
 from data_contracts.row_rules import breaks_rule
+from data_contracts.typed_tables import DTYPES
 
 __all__ = ["CheckedRows", "check_rows", "pandera_schema"]
 
@@ -82,9 +83,8 @@ def _read_column(column: Column, raw: pd.DataFrame) -> tuple[pd.Series, list[Fin
     for rule, mask in read.broken.items():
         if len(positions := distinct.where(mask)):
             findings.append(Finding(rule, column.name, positions))
-    changed = read.read_as.notna().to_numpy()
-    if len(positions := distinct.where(changed)):
-        read_as = read.read_as.to_numpy()[distinct.places[positions]]
+    if len(positions := distinct.where(pd.notna(read.read_as))):
+        read_as = read.read_as[distinct.places[positions]]
         findings.append(Finding("normalised", column.name, positions, read_as, is_warning=True))
     findings += _code_findings(column, distinct, read.values)
     values = read.values.array.take(distinct.places, allow_fill=True)
