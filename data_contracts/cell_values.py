@@ -152,9 +152,9 @@ def _codes(texts: pd.Series, known: frozenset[str]) -> Values:
     read_as = _unchanged(texts)
     values = texts.copy()
     for i in np.flatnonzero(texts.str.endswith(".0").to_numpy(dtype=bool)):
-        whole = texts.iloc[i].removesuffix(".0")
+        whole = texts.iloc[int(i)].removesuffix(".0")
         if texts.iloc[i] not in known and whole in known:
-            values.iloc[i] = whole
+            values.iloc[int(i)] = whole
             read_as[i] = whole
     return Values(values, {}, read_as)
 
