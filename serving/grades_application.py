@@ -68,7 +68,7 @@ def graded(state: LiveState, project_ids: list[str], as_of: pd.Timestamp) -> dic
     """One result for each id in the order given, as plain numbers, missing ones None."""
     moments = np.full(len(project_ids), np.datetime64(as_of, "us"))
     scored = state.scorer.score(project_ids, moments)
-    latest = state.scorer.index.latest_recorded_at(np.asarray(project_ids, dtype=object), moments)
+    latest = state.scorer.index.latest_recorded_at(project_ids, moments)
     city = state.city_risks(as_of)
     heads, version, stamp = state.scorer.model.heads, state.scorer.model.version, _stamp(as_of)
     columns = {head: scored[f"risk_{head}"].to_numpy() for head in heads}

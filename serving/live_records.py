@@ -152,7 +152,7 @@ class LiveRecords:
             self._store = self._open_store()
         if held is None or self._store.version() > held.store_version:
             records = self._store.records()
-            index, version = FactIndex.build(records, load_catalogue()), records.store_version
+            index, version = _index_of(records), records.store_version
         else:
             index, version = held.scorer.index, held.store_version
         if held and index is held.scorer.index and model is held.scorer.model:
@@ -178,3 +178,12 @@ class LiveRecords:
             return held.scorer.model
         self._model_problem = None
         return model
+
+
+def _index_of(records: Records) -> FactIndex:
+    if records.store_version == 0:
+        raise NotReady(
+            zh="记录库中没有记录，请用 siterisk load 载入。",
+            en="The record store is empty; load records with siterisk load.",
+        )
+    return FactIndex.build(records, load_catalogue())

@@ -68,11 +68,14 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """UTF-8 with or without mark, else GB18030; every cell as text; blank lines keep their row numbers."""
-    options = {"dtype": "str", "keep_default_na": False, "skip_blank_lines": False}
     try:
-        return pd.read_csv(path, encoding="utf-8-sig", **options)
+        return _read_as(path, "utf-8-sig")
     except UnicodeDecodeError:
-        return pd.read_csv(path, encoding="gb18030", **options)
+        return _read_as(path, "gb18030")
+
+
+def _read_as(path: Path, encoding: str) -> pd.DataFrame:
+    return pd.read_csv(path, encoding=encoding, dtype="str", keep_default_na=False, skip_blank_lines=False)
 
 
 def _texts(column: pd.Series) -> pd.Series:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -64,7 +65,7 @@ def _stamps() -> list[Any]:
     return [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
 
 
-def _without_traceback(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def _without_traceback(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A line of another library, its traceback replaced by the fault."""
     record = event.get("_record")
     event["logger"] = record.name if record else ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,7 +55,7 @@ def as_csv(rows: pd.DataFrame) -> str:
     return rows.assign(**_times_as_text(rows)).to_csv(index=False, lineterminator="\n")
 
 
-def as_rows(rows: pd.DataFrame) -> list[dict[str, object]]:
+def as_rows(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
     """The rows for JSON: missing values None, times ISO 8601."""
     plain = rows.assign(**_times_as_text(rows)).astype(object)
     return plain.where(plain.notna(), None).to_dict(orient="records")

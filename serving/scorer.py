@@ -30,11 +30,11 @@ class Scorer:
         reasons. A project that was not on record at `as_of` keeps its row: status UNKNOWN, risks missing.
         Each row depends on its own pair alone, so one at a time and all at once give the same numbers.
         """
-        ids = np.asarray(project_ids, dtype=object)
+        ids = [str(project_id) for project_id in project_ids]
         moments = np.asarray(as_of, dtype="datetime64[us]")
-        status = np.asarray(self.index.status(ids, moments), dtype=object)
+        status = self.index.status(ids, moments)
         scored = pd.DataFrame({"project_id": pd.Series(ids, dtype="str"), "as_of": moments})
-        scored["status"] = pd.Series(status, dtype="str")
+        scored["status"] = pd.Series(status.tolist(), dtype="str")
         risks = self._risks_of_known(ids, moments, status != UNKNOWN)
         for column in risks:
             scored[column] = risks[column]
@@ -42,10 +42,11 @@ class Scorer:
             scored[column] = pd.Series(None, index=scored.index, dtype="str")
         return scored
 
-    def _risks_of_known(self, ids: np.ndarray, moments: np.ndarray, known: np.ndarray) -> pd.DataFrame:
+    def _risks_of_known(self, ids: list[str], moments: np.ndarray, known: np.ndarray) -> pd.DataFrame:
         risks = pd.DataFrame(np.nan, index=range(len(ids)), columns=[f"risk_{h}" for h in self.model.heads])
         if known.any():
-            matrix = self.index.matrix(ids[known], moments[known])
+            asked = ids if known.all() else [ids[row] for row in np.flatnonzero(known)]
+            matrix = self.index.matrix(asked, moments[known])
             risks.loc[known] = self.model.risks(matrix)[risks.columns].to_numpy()
         return risks
 
@@ -60,7 +61,7 @@ class CityRisks:
     def at(cls, scorer: Scorer, moment: pd.Timestamp) -> CityRisks:
         """Of the sites that had started and not finished at `moment`, as known then."""
         sites = scorer.index.sites(moment)
-        scored = scorer.score(sites, np.full(len(sites), np.datetime64(moment, "us")))
+        scored = scorer.score(sites.tolist(), np.full(len(sites), np.datetime64(moment, "us")))
         return cls({head: np.sort(scored[f"risk_{head}"].to_numpy()) for head in scorer.model.heads})
 
     def percentile(self, head: str, risks: np.ndarray) -> np.ndarray:

@@ -42,7 +42,7 @@ class RiskScoring:
     def __init__(self) -> None:
         configure_logging()
         settings = load_settings(os.environ, Path.cwd())
-        self.live = LiveRecords(lambda: RecordStore.open(settings.store_url), settings.home)
+        self.live = LiveRecords(lambda: RecordStore.open(settings.store_url, create=False), settings.home)
         API.state.live = self.live
         self.live.start()
 
@@ -72,4 +72,4 @@ def _not_ready() -> SiteriskError | None:
     return API.state.live.not_ready()
 
 
-RiskScoring.add_asgi_middleware(RequestGuard, not_ready=_not_ready)
+RiskScoring.add_asgi_middleware(RequestGuard, not_ready=_not_ready)  # type: ignore[attr-defined]

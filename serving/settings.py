@@ -72,7 +72,10 @@ def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     class Reader(Settings):
         @classmethod
         def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+            cls,
+            settings_cls: type[BaseSettings],
+            *_: PydanticBaseSettingsSource,
+            **__: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return (
                 _GivenVariables(settings_cls, given),

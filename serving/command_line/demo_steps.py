@@ -1,0 +1,112 @@
+"""The steps of the demo before the service: the city's records, the store, the model, the champion.
+
+A stamp in the demo's folder says which city it is about and what is finished, so that a demo that was
+cut short goes on where it stopped, and another city starts from nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from data_contracts.errors import InvalidInput
+from data_contracts.progress import Progress
+from serving.command_line.terminal import say
+from serving.settings import Settings
+
+STAMP = "demo.json"
+
+
+@dataclass(frozen=True)
+class City:
+    """Which synthetic city the demo is about; the same city is not made twice."""
+
+    projects: int
+    years: int
+    seed: int
+    last_day: str
+
+
+def prepare(settings: Settings, city: City, fresh: bool, progress: Progress) -> None:
+    """Make the city, take it in, train and promote; steps that an earlier demo finished are kept.
+
+    Raises InvalidInput if the demo's folder holds something that no demo has made.
+    """
+    finished = [] if fresh else _finished_steps(settings.home, city)
+    if not finished:
+        _empty(settings.home)
+    steps: dict[str, Callable[[], None]] = {
+        "records": lambda: _make_records(settings, city, progress),
+        "load": lambda: _load(settings, progress),
+        "train": lambda: _train(settings, city, progress),
+        "promote": lambda: _promote(settings),
+    }
+    for name, step in steps.items():
+        if name in finished:
+            say(f"{name}: 沿用上次结果 / kept from the last demo")
+            continue
+        step()
+        finished = [*finished, name]
+        stamp = {"city": asdict(city), "finished": finished}
+        (settings.home / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+
+
+def _finished_steps(home: Path, city: City) -> list[str]:
+    """What an earlier demo of the same city has finished; nothing of another city counts."""
+    try:
+        stamp = json.loads((home / STAMP).read_text(encoding="utf-8"))
+        return list(stamp["finished"]) if stamp["city"] == asdict(city) else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _empty(home: Path) -> None:
+    if home.exists() and any(home.iterdir()) and not (home / STAMP).is_file():
+        raise InvalidInput(
+            zh=f"{home} 中有并非演示生成的文件，请先移走，或用 SITERISK_HOME 另选文件夹。",
+            en=f"{home} holds files that no demo has made; move them, or choose another SITERISK_HOME.",
+            field="SITERISK_HOME",
+        )
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    (home / STAMP).write_text("{}", encoding="utf-8")
+
+
+def _make_records(settings: Settings, city: City, progress: Progress) -> None:
+    from data_contracts.synthetic_city import write_city
+
+    shutil.rmtree(settings.home / "records", ignore_errors=True)
+    write_city(
+        settings.home / "records",
+        projects=city.projects,
+        years=city.years,
+        seed=city.seed,
+        last_day=dt.date.fromisoformat(city.last_day),
+        progress=progress,
+    )
+
+
+def _load(settings: Settings, progress: Progress) -> None:
+    """Loading again what is loaded changes nothing, so a load that was cut short is simply done again."""
+    from data_contracts.intake import load
+    from data_contracts.record_store import RecordStore
+
+    load(settings.home / "records", RecordStore.open(settings.store_url), progress=progress)
+
+
+def _train(settings: Settings, city: City, progress: Progress) -> None:
+    from data_contracts.records import open_records
+    from training.experiment import train
+
+    records = open_records(settings.store_url, progress=progress)
+    train(records, mlruns=settings.mlruns, name="demo", seed=city.seed, progress=progress)
+
+
+def _promote(settings: Settings) -> None:
+    from training.promotion import promote
+
+    promote(mlruns=settings.mlruns, home=settings.home)

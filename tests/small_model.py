@@ -1,0 +1,34 @@
+"""A small model folder made by hand: real trees and calibration, without a training."""
+
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+
+from training.model_folder import (
+    PASSPORT,
+    as_json,
+    booster_file,
+    calibration_file,
+    write_model_folder,
+)
+
+HEADS = ("accident", "defect", "hazard")
+
+
+def write_small_model(folder: Path, feature_names: tuple[str, ...], seed: int = 1) -> str:
+    """A folder whose risks vary with the features and with missing ones; gives its version."""
+    draw = np.random.default_rng(seed)
+    features = draw.normal(size=(600, len(feature_names))) * 10
+    features[draw.random(features.shape) < 0.2] = np.nan
+    passport = {"heads": list(HEADS), "features": list(feature_names)}
+    files = {PASSPORT: as_json({**passport, "heads": {head: {} for head in HEADS}})}
+    for head in HEADS:
+        happened = draw.random(600) < 0.1 + 0.2 * (np.nan_to_num(features[:, 0]) > 0)
+        trees = {"objective": "binary", "num_leaves": 7, "verbose": -1, "num_threads": 1, "seed": seed}
+        booster = lightgbm.train(
+            trees, lightgbm.Dataset(features, happened, feature_name=list(feature_names)), num_boost_round=20
+        )
+        files[booster_file(head)] = booster.model_to_string().encode()
+        files[calibration_file(head)] = as_json({"slope": 0.9, "intercept": -1.0})
+    return write_model_folder(folder, files).version
