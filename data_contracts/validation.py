@@ -67,7 +67,7 @@ def check_rows(contract: TableContract, raw: pd.DataFrame, *, now: pd.Timestamp)
 def _read_column(column: Column, raw: pd.DataFrame) -> tuple[pd.Series, list[Finding]]:
     """One column as typed values in the order of the rows, and what was found in it."""
     if column.name not in raw.columns:
-        return pd.Series(pd.NA, index=pd.RangeIndex(len(raw)), dtype=DTYPES[column.kind]), []
+        return pd.Series(None, index=pd.RangeIndex(len(raw)), dtype=DTYPES[column.kind]), []
     distinct = screen(
         raw[column.name],
         column=column.name,
