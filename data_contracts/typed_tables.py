@@ -46,9 +46,14 @@ def typed_table(contract: TableContract, rows: pd.DataFrame) -> pd.DataFrame:
     not require is `ALWAYS_KNOWN` where missing. Raises InvalidInput for a value that is not of its kind.
     """
     typed = {column.name: _typed_column(contract, column, rows) for column in contract.columns}
-    if not contract.column("recorded_at").required:
-        typed["recorded_at"] = typed["recorded_at"].fillna(ALWAYS_KNOWN)
-    return pd.DataFrame(typed, index=rows.index)
+    return with_recorded_at(contract, pd.DataFrame(typed, index=rows.index))
+
+
+def with_recorded_at(contract: TableContract, typed: pd.DataFrame) -> pd.DataFrame:
+    """The rows with `ALWAYS_KNOWN` for a missing `recorded_at` that the contract does not require."""
+    if contract.column("recorded_at").required:
+        return typed
+    return typed.assign(recorded_at=typed["recorded_at"].fillna(ALWAYS_KNOWN))
 
 
 def in_order(contract: TableContract, rows: pd.DataFrame) -> pd.DataFrame:
@@ -98,3 +103,46 @@ def _moments(column: Column, values: pd.Series) -> pd.Series:
     if failed.any():
         raise ValueError(f"{texts[failed].iloc[0]!r} is not a date or time")
     return moments.dt.normalize() if column.kind == "date" else moments
+
+
+def record_keys(contract: TableContract, rows: pd.DataFrame) -> pd.Series:
+    """The natural key of each row as one text: its parts joined by `|`, days as ISO dates, a missing part empty.
+
+    >>> from data_contracts.contract import contract
+    >>> works = pd.DataFrame({"work_id": ["W|1", "W2"], "parameter_kind": ["DEPTH_M", None]})
+    >>> record_keys(contract("dangerous_works"), works).tolist()
+    ['W\\\\|1|DEPTH_M', 'W2|']
+    """
+    parts = [_key_part(contract.column(name), rows[name]) for name in contract.key]
+    if len(parts) == 1:
+        return parts[0]
+    escaped = [part.str.replace("\\", "\\\\").str.replace("|", "\\|") for part in parts]
+    return escaped[0].str.cat(escaped[1:], sep="|")
+
+
+def _key_part(column: Column, values: pd.Series) -> pd.Series:
+    if column.kind == "date":
+        return values.dt.strftime("%Y-%m-%d").fillna("").astype("str")
+    if column.kind == "moment":
+        return values.dt.strftime("%Y-%m-%dT%H:%M:%S.%f").fillna("").astype("str")
+    return values.astype("str").fillna("")
+
+
+def from_arrow(contract: TableContract, table: pa.Table) -> pd.DataFrame:
+    """An Arrow table as a frame typed as the contract says; columns the contract lacks stay as they are."""
+    kinds = {column.name: column.kind for column in contract.columns}
+    columns = {
+        name: _from_arrow_column(values, kinds.get(name))
+        for name, values in zip(table.column_names, table.columns, strict=True)
+    }
+    return pd.DataFrame(columns)
+
+
+def _from_arrow_column(values: pa.ChunkedArray, kind: str | None) -> pd.Series:
+    if kind in ("date", "moment"):
+        return values.cast(pa.timestamp("us")).to_pandas().astype("datetime64[us]")
+    if kind == "integer":
+        return pd.Series(pd.Int64Dtype().__from_arrow__(values.cast(pa.int64())))
+    if kind == "boolean":
+        return pd.Series(pd.BooleanDtype().__from_arrow__(values.cast(pa.bool_())))
+    return values.to_pandas() if kind is None else values.to_pandas().astype(DTYPES[kind])

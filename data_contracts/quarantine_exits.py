@@ -1,0 +1,149 @@
+"""How rows leave quarantine: a corrected row has come, or the parent that a row waited for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pandas as pd
+import sqlalchemy as sa
+
+from data_contracts.contract import TableContract
+from data_contracts.quarantine import read_raw, text_hashes
+from data_contracts.staging import MISSING_PARENT, Staging, is_enforced, parent_key
+from data_contracts.store_tables import store_table
+from data_contracts.typed_tables import with_recorded_at
+from data_contracts.validation import check_rows
+
+CORRECTED, RELEASED = "corrected", "released"
+_ROWS_AT_ONCE = 20_000
+
+
+class KeylessRows:
+    """Quarantined rows whose key could not be read: found again by their other cells.
+
+    An accepted row that is equal to one of them in all cells but the failing ones is its correction.
+    """
+
+    def __init__(self, connection: sa.Connection, table: TableContract) -> None:
+        held = store_table("quarantine").c
+        keyless = sa.select(held.failing, held.rest_hash, held.row_hash).where(
+            held.table_name == table.name, held.resolved_at.is_(None), held.record_key.is_(None)
+        )
+        self._wanted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        with connection.begin():
+            for failing, rest_hash, row_hash in connection.execute(keyless.distinct()):
+                self._wanted[failing][rest_hash].append(row_hash)
+        self._found: list[tuple[int, int, str]] = []
+
+    def look_among(self, cells: pd.DataFrame, source_no: int) -> None:
+        """Note the rows of `cells` (texts, by row number) that look like corrections."""
+        for failing, wanted in self._wanted.items():
+            hashes = text_hashes(cells.drop(columns=failing.split(","), errors="ignore"))
+            for number, rest_hash in zip(cells.index, hashes, strict=True):
+                self._found += [(source_no, int(number), row_hash) for row_hash in wanted.get(rest_hash, ())]
+
+    def corrected(self, staging: Staging) -> set[str]:
+        """Hashes of the quarantined rows whose correction was accepted."""
+        rows = staging.rows.c
+        return {
+            row_hash
+            for source_no, number, row_hash in self._found
+            if staging.connection.scalar(
+                sa.select(rows.stage_row).where(
+                    rows.source_no == source_no, rows.row_number == number, staging.accepted()
+                )
+            )
+            is not None
+        }
+
+
+def close_corrected(staging: Staging, keyless: KeylessRows, now: pd.Timestamp) -> int:
+    """Close the entries that this delivery corrects, and count their rows.
+
+    An accepted row closes an entry of the same key that was recorded no later (or nobody can read when),
+    if the row in quarantine is not delivered any more. A row that waits for its parent is only closed by
+    a row with the same `recorded_at`: a newer version does not make the older one superfluous.
+    """
+    held, rows = store_table("quarantine"), staging.rows.c
+    superseded = sa.and_(
+        held.c.rule != MISSING_PARENT,
+        sa.or_(held.c.recorded_at.is_(None), rows.recorded_at >= held.c.recorded_at),
+    )
+    arrived = sa.and_(held.c.rule == MISSING_PARENT, rows.recorded_at == held.c.recorded_at)
+    is_gone = sa.and_(
+        held.c.table_name == staging.contract.name,
+        held.c.resolved_at.is_(None),
+        held.c.last_seen < now.to_pydatetime(),
+    )
+    corrected = (
+        sa.select(held.c.row_hash)
+        .select_from(staging.rows.join(held, held.c.record_key == rows.record_key))
+        .where(is_gone, sa.or_(superseded, arrived), staging.accepted())
+        .distinct()
+    )
+    hashes = {*staging.connection.scalars(corrected), *keyless.corrected(staging)}
+    return _close(staging.connection, staging.contract, hashes, CORRECTED, now)
+
+
+def waiting_rows(connection: sa.Connection, table: TableContract) -> Iterator[pd.DataFrame]:
+    """Quarantined rows that wait for nothing any more: row_hash, raw, source; in chunks."""
+    held = store_table("quarantine")
+    is_open = sa.and_(held.c.table_name == table.name, held.c.resolved_at.is_(None))
+    kept = [sa.select(held.c.row_hash).where(is_open, held.c.rule != MISSING_PARENT)]
+    for column in table.columns:
+        if column.reference and is_enforced(connection, column.reference):
+            there = sa.exists(sa.select(1).where(parent_key(column.reference) == held.c.value))
+            waits = sa.and_(held.c.rule == MISSING_PARENT, held.c.column_name == column.name, ~there)
+            kept.append(sa.select(held.c.row_hash).where(is_open, waits))
+    free = (
+        sa.select(held.c.row_hash, sa.func.min(held.c.raw).label("raw"))
+        .where(is_open, held.c.row_hash.not_in(sa.union_all(*kept)))
+        .group_by(held.c.row_hash)
+        .order_by(held.c.row_hash)
+        .limit(_ROWS_AT_ONCE)
+    )
+    last = ""
+    while found := connection.execute(free.where(held.c.row_hash > last)).all():
+        yield pd.DataFrame(found, columns=["row_hash", "raw"])
+        last = found[-1].row_hash
+
+
+def stage_waiting(
+    connection: sa.Connection, table: TableContract, now: pd.Timestamp
+) -> tuple[Staging, list[str]] | None:
+    """Waiting rows whose parents have arrived, staged in the order of the hashes; None if there are none."""
+    staging, hashes = None, []
+    for chunk in waiting_rows(connection, table):
+        staging = staging or Staging(connection, table, name="waiting")
+        cells = pd.DataFrame([read_raw(raw) for raw in chunk["raw"]], dtype="str")
+        cells.index = pd.RangeIndex(len(hashes), len(hashes) + len(chunk))
+        hashes += chunk["row_hash"].tolist()
+        staging.add(with_recorded_at(table, check_rows(table, cells, now=now).typed), source_no=0)
+    return (staging, hashes) if staging else None
+
+
+def close_released(staging: Staging, hashes: list[str], now: pd.Timestamp) -> int:
+    """Close the entries of waiting rows that were accepted, and count the rows."""
+    accepted = staging.connection.scalars(sa.select(staging.rows.c.row_number).where(staging.accepted()))
+    return _close(
+        staging.connection, staging.contract, {hashes[number] for number in accepted}, RELEASED, now
+    )
+
+
+def _close(
+    connection: sa.Connection, table: TableContract, hashes: set[str], resolution: str, now: pd.Timestamp
+) -> int:
+    held = store_table("quarantine")
+    if hashes:
+        statement = (
+            held.update()
+            .where(
+                held.c.table_name == table.name,
+                held.c.resolved_at.is_(None),
+                held.c.row_hash == sa.bindparam("closed_hash"),
+            )
+            .values(resolved_at=now.to_pydatetime(), resolution=resolution)
+        )
+        connection.execute(statement, [{"closed_hash": row_hash} for row_hash in sorted(hashes)])
+    return len(hashes)

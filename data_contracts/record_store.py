@@ -1,0 +1,151 @@
+"""The record store: every version of every row that was ever taken in, in SQLite or PostgreSQL.
+
+Rows are never changed or deleted. A correction is a new row with a higher `store_version`, so that the
+store as it was at any number can be read again, whatever the sources later said.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import pandas as pd
+import sqlalchemy as sa
+
+from data_contracts.bulk_read import read_rows
+from data_contracts.contract import contract, contracts
+from data_contracts.errors import InvalidInput
+from data_contracts.records import Records
+from data_contracts.store_connection import connected, reading, store_engine, writing
+from data_contracts.store_tables import is_prepared, prepare_store, store_table
+from data_contracts.typed_tables import in_order
+
+DEFAULT_URL = "sqlite:///var/siterisk.db"
+
+
+class RecordStore:
+    """One store, opened by URL; safe to share between threads, and between processes by URL."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.url = engine.url.render_as_string(hide_password=True)
+
+    @classmethod
+    def open(cls, url: str = DEFAULT_URL, *, create: bool = True) -> RecordStore:
+        """The store at `url`, made or brought up to date if need be.
+
+        Without `create` a SQLite file that does not exist raises StoreUnavailable, as does a store that
+        a newer siterisk has written, or a server that cannot be reached.
+        """
+        engine = store_engine(url, create=create)
+        try:
+            with reading(engine) as connection:
+                prepared = is_prepared(connection)
+            if not prepared:
+                with connected(engine) as connection, writing(connection):
+                    prepare_store(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine)
+
+    def __enter__(self) -> RecordStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.engine.dispose()
+
+    def version(self) -> int:
+        """The number of the newest committed batch; 0 for an empty store."""
+        with reading(self.engine) as connection:
+            return newest_version(connection)
+
+    def read(self, table: str, version: int | None = None) -> pd.DataFrame:
+        """One row for each key and `recorded_at`, as the store held them at `version` (default: now).
+
+        All columns of the contract, typed, sorted by key and `recorded_at`. Raises NotFound for an unknown
+        table.
+        """
+        with reading(self.engine) as connection:
+            return _read(connection, table, newest_version(connection) if version is None else version)
+
+    def changes_since(self, version: int, *, until: int | None = None) -> dict[str, pd.DataFrame]:
+        """Tables with rows stored after `version`, each with those rows as they now hold, and `store_version`.
+
+        Empty if nothing was stored since. `until` leaves out what was stored after that version.
+        """
+        with reading(self.engine) as connection:
+            last = newest_version(connection) if until is None else until
+            versions = store_table("store_versions")
+            span = versions.c.store_version.between(version + 1, last)
+            touched = set(connection.scalars(sa.select(versions.c.table_name).distinct().where(span)))
+            return {
+                name: _read(connection, name, last, after=version) for name in contracts() if name in touched
+            }
+
+    def records(self, version: int | None = None) -> Records:
+        """The records as the store holds them at `version` (default: now); tables are read when asked for."""
+        newest = self.version()
+        pinned = newest if version is None else version
+        if not 0 <= pinned <= newest:
+            raise InvalidInput(
+                zh=f"记录库没有版本 {pinned}，当前最新为 {newest}。",
+                en=f"The store has no version {pinned}; the newest is {newest}.",
+                field="version",
+            )
+        return Records(lambda name: self.read(name, pinned), store_version=pinned, keep=self)
+
+    def copy_to(self, other: RecordStore) -> None:
+        """Copy a SQLite store as it is now into another SQLite store, while others go on using it."""
+        with self.engine.connect() as own, other.engine.connect() as target:
+            own.connection.driver_connection.backup(target.connection.driver_connection)  # type: ignore[union-attr]
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of each table, all versions counted, for tables that have any."""
+        with reading(self.engine) as connection:
+            tables = {name: sa.select(sa.func.count()).select_from(store_table(name)) for name in contracts()}
+            counts = {name: int(connection.scalar(count) or 0) for name, count in tables.items()}
+        return {name: count for name, count in counts.items() if count}
+
+    def quarantine(self, table: str | None = None, *, resolved: bool = False) -> pd.DataFrame:
+        """The entries of the quarantine, one a failure: those that are open, or with `resolved` all."""
+        entries = store_table("quarantine")
+        chosen = sa.select(entries).order_by(entries.c.entry_id)
+        if table is not None:
+            chosen = chosen.where(entries.c.table_name == contract(table).name)
+        if not resolved:
+            chosen = chosen.where(entries.c.resolved_at.is_(None))
+        with reading(self.engine) as connection:
+            found = connection.execute(chosen)
+            return pd.DataFrame(found.all(), columns=list(found.keys()))
+
+
+def newest_version(connection: sa.Connection) -> int:
+    """The number of the newest batch that `connection` sees; 0 for an empty store."""
+    versions = store_table("store_versions")
+    return int(connection.scalar(sa.select(sa.func.max(versions.c.store_version))) or 0)
+
+
+def _read(connection: sa.Connection, name: str, version: int, after: int | None = None) -> pd.DataFrame:
+    """Rows stored up to `version`, without those that a later one of the same key and recorded_at replaced."""
+    table, newer = store_table(contract(name).name), store_table(name).alias("newer")
+    replaced = sa.exists(
+        sa.select(1).where(
+            newer.c.record_key == table.c.record_key,
+            newer.c.recorded_at == table.c.recorded_at,
+            newer.c.store_version > table.c.store_version,
+            newer.c.store_version <= version,
+        )
+    )
+    names = [*contract(name).column_names, *(["store_version"] if after is not None else [])]
+    chosen = sa.select(*(table.c[column] for column in names)).where(
+        table.c.store_version <= version, ~replaced
+    )
+    if after is not None:
+        chosen = chosen.where(table.c.store_version > after)
+    return in_order(contract(name), read_rows(connection, contract(name), chosen))

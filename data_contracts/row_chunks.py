@@ -1,0 +1,100 @@
+"""Rows as a source delivers them, before any contract is asked: texts, in chunks, with their row numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.cell_screening import TEXT_DTYPE
+
+CHUNK_ROWS = 50_000
+CHUNK_CHARACTERS = 64_000_000
+"""A chunk ends at whichever comes first, so that long cells cannot fill the memory."""
+
+
+@dataclass(frozen=True)
+class DamagedRow:
+    """A row that cannot be read as cells of its columns; `cells` are those that can be, by column."""
+
+    row_number: int
+    rule: str
+    value: str
+    cells: dict[str, str]
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
+class RowChunk:
+    """Some rows of a file: texts by column, missing as NaN, the index holding the numbers of the rows.
+
+    Row numbers are those that a person sees in the file: the header of a CSV file is line 1.
+    """
+
+    rows: pd.DataFrame
+    damaged: list[DamagedRow] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.damaged)
+
+
+@dataclass(frozen=True)
+class ReadRow:
+    """One row as read: its number, and its cells or the reason why it has none."""
+
+    number: int
+    cells: Sequence[str | None]
+    damaged: DamagedRow | None = None
+
+
+def chunks_of_rows(
+    columns: Sequence[str], rows: Iterable[ReadRow], *, chunk_rows: int = CHUNK_ROWS
+) -> Iterator[RowChunk]:
+    """Rows collected into chunks; a row without any value is no row."""
+    numbers: list[int] = []
+    cells: list[Sequence[str | None]] = []
+    damaged: list[DamagedRow] = []
+    characters = 0
+    for row in rows:
+        if row.damaged is not None:
+            damaged.append(row.damaged)
+            characters += sum(map(len, row.damaged.cells.values()))
+        elif any(row.cells):
+            numbers.append(row.number)
+            cells.append(row.cells)
+            characters += sum(len(cell) for cell in row.cells if cell)
+        if len(numbers) + len(damaged) >= chunk_rows or characters >= CHUNK_CHARACTERS:
+            yield RowChunk(_chunk(columns, cells, numbers), damaged)
+            numbers, cells, damaged, characters = [], [], [], 0
+    if numbers or damaged:
+        yield RowChunk(_chunk(columns, cells, numbers), damaged)
+
+
+def text_frame(columns: Mapping[str, pd.Series | pa.Array], numbers: Iterable[int]) -> pd.DataFrame:
+    """Texts by column as a frame indexed by row number; empty texts are missing."""
+    index = pd.Index(list(numbers), dtype="int64")
+    return pd.DataFrame(
+        {name: _text_column(texts).set_axis(index) for name, texts in columns.items()}, index=index
+    )
+
+
+def _text_column(texts: pd.Series | pa.Array | Sequence[str | None]) -> pd.Series:
+    if isinstance(texts, pd.Series):
+        return texts
+    try:
+        array = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string())
+    except UnicodeEncodeError:  # lone surrogates: Arrow cannot hold them, the contract's check can
+        return pd.Series([text or None for text in texts], dtype=object)
+    array = pc.if_else(pc.equal(array, ""), pa.scalar(None, array.type), array)
+    return pd.Series(TEXT_DTYPE.__from_arrow__(array))
+
+
+def _chunk(columns: Sequence[str], cells: list[Sequence[str | None]], numbers: list[int]) -> pd.DataFrame:
+    by_column = zip(*cells, strict=True) if cells else ([] for _ in columns)
+    return text_frame(
+        {name: _text_column(texts) for name, texts in zip(columns, by_column, strict=True)}, numbers
+    )

@@ -1,0 +1,140 @@
+"""Connections to the record store: SQLite or PostgreSQL by URL, with one lock for writers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from data_contracts.errors import InvalidInput, StoreBusy, StoreUnavailable
+
+BUSY_SECONDS = 60
+"""How long a writer waits for another one before StoreBusy."""
+
+_STORE_LOCK = 0x51_7E_51_5C  # any number, the same for all writers of one PostgreSQL database
+
+
+def store_engine(url: str, *, create: bool = True) -> sa.Engine:
+    """An engine for a store's URL: `sqlite:///file`, `postgresql://…` (psycopg).
+
+    With `create` the folder of a SQLite file is made; without it a file that does not exist is refused.
+    Raises InvalidInput for a URL that cannot be read or names another kind of database, StoreUnavailable
+    for a file that is not there.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed, create)
+    engine = sa.create_engine(parsed, pool_pre_ping=True)
+    event.listen(engine, "connect", _postgresql_settings)
+    return engine
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection that sees one state of the store throughout."""
+    with _store_errors(engine), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def writing(connection: sa.Connection) -> Iterator[sa.Connection]:
+    """A transaction that holds the store's lock: one writer at a time, so that versions have no gaps.
+
+    Raises StoreBusy if another writer holds the lock for longer than BUSY_SECONDS.
+    """
+    with _store_errors(connection.engine):
+        sqlite = connection.dialect.name == "sqlite"
+        connection.execution_options(siterisk_begin="BEGIN IMMEDIATE" if sqlite else None)
+        try:
+            with connection.begin():
+                if not sqlite:
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_STORE_LOCK)))
+                yield connection
+        finally:
+            connection.execution_options(siterisk_begin=None)
+
+
+@contextmanager
+def connected(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection without a transaction of its own; errors of the database become ours."""
+    with _store_errors(engine), engine.connect() as connection:
+        yield connection
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except exc.ArgumentError as error:
+        raise InvalidInput(
+            zh="无法识别的数据库地址，应为 sqlite:///文件 或 postgresql://用户@主机/库名。",
+            en="Not a database address. Write sqlite:///file or postgresql://user@host/database.",
+        ) from error
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite":
+        return parsed
+    raise InvalidInput(
+        zh=f"记录库只支持 SQLite 和 PostgreSQL，不支持 {parsed.get_backend_name()}。",
+        en=f"A record store is SQLite or PostgreSQL, not {parsed.get_backend_name()}.",
+    )
+
+
+def _sqlite_engine(url: sa.URL, create: bool) -> sa.Engine:
+    if not url.database or url.database == ":memory:":
+        raise InvalidInput(
+            zh="记录库需要一个文件，例如 sqlite:///var/siterisk.db。",
+            en="A record store needs a file, such as sqlite:///var/siterisk.db.",
+        )
+    path = Path(url.database)
+    if create:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.exists():
+        raise StoreUnavailable(zh=f"记录库不存在：{path}", en=f"There is no record store at {path}.")
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _sqlite_settings)
+    event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_settings(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("siterisk_begin") or "BEGIN")
+
+
+def _postgresql_settings(connection: Any, _: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+    connection.commit()
+
+
+@contextmanager
+def _store_errors(engine: sa.Engine) -> Iterator[None]:
+    where = engine.url.render_as_string(hide_password=True)
+    try:
+        yield
+    except (exc.DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
+        cause = error.orig if isinstance(error, exc.DBAPIError) else error
+        reason = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
+        if "database is locked" in reason or "lock timeout" in reason:
+            raise StoreBusy(
+                zh=f"记录库正被其他程序写入，等待超过 {BUSY_SECONDS} 秒，请稍后重试：{where}",
+                en=f"Another program has been writing to the store for over {BUSY_SECONDS} s. Try again: {where}",
+            ) from error
+        if type(cause).__name__ in ("OperationalError", "InterfaceError") or "not a database" in reason:
+            raise StoreUnavailable(
+                zh=f"无法使用记录库 {where}：{reason}",
+                en=f"The record store {where} cannot be used: {reason}",
+            ) from error
+        raise

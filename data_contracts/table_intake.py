@@ -1,0 +1,270 @@
+"""One table of a delivery, from the files' rows to what became of each of them."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from xml.etree.ElementTree import ParseError
+
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from data_contracts.contract import TableContract, contract_set_version
+from data_contracts.errors import SiteriskError, SourceUnreadable
+from data_contracts.progress import Progress
+from data_contracts.quality_report import EXAMPLES, RuleCount, TableReport
+from data_contracts.quarantine import (
+    damaged_rows,
+    entries,
+    failed_rows,
+    has_open_entries,
+    rows_set_aside,
+    store_entries,
+)
+from data_contracts.quarantine_exits import KeylessRows, close_corrected, close_released, stage_waiting
+from data_contracts.record_sources import RecordFile, RecordSource
+from data_contracts.record_store import newest_version
+from data_contracts.row_chunks import CHUNK_ROWS, RowChunk
+from data_contracts.rule_book import sentences
+from data_contracts.staging import Staging
+from data_contracts.store_connection import writing
+from data_contracts.store_tables import store_table
+from data_contracts.typed_tables import with_recorded_at
+from data_contracts.validation import check_rows
+
+
+@dataclass(frozen=True)
+class IntakeOptions:
+    """How a delivery is read.
+
+    `stamp_missing`: rows without `recorded_at` get the moment of arrival. `first_version`: store versions
+    given are greater than this.
+    """
+
+    now: pd.Timestamp
+    stamp_missing: bool = False
+    chunk_rows: int = CHUNK_ROWS
+    first_version: int = 0
+
+
+def take_table(
+    connection: sa.Connection,
+    table: TableContract,
+    source: RecordSource,
+    options: IntakeOptions,
+    progress: Progress,
+) -> TableReport | None:
+    """Take in all that `source` delivers of one table, and rows of it that waited in quarantine.
+
+    None if there was nothing of either. Raises SourceUnreadable if a file breaks off in the middle;
+    nothing of the table is stored then.
+    """
+    files = source.files_of(table.name)
+    if not files and not _waits(connection, table):
+        return None
+    taken = TableReport(table.name, table.title_zh)
+    staging = Staging(connection, table)
+    try:
+        delivery = _Delivery(connection, table, files, staging, options, taken)
+        delivery.read(progress)
+        with _deciding(connection):
+            delivery.decide()
+    except BaseException:
+        with suppress(SQLAlchemyError):
+            staging.close()
+        raise
+    staging.close()
+    return taken if files or taken.released else None
+
+
+def _waits(connection: sa.Connection, table: TableContract) -> bool:
+    if connection.in_transaction():
+        return has_open_entries(connection, table.name)
+    with connection.begin():
+        return has_open_entries(connection, table.name)
+
+
+def _deciding(connection: sa.Connection) -> AbstractContextManager[object]:
+    """The transaction of one table; part of a larger one where a delivery is only rehearsed."""
+    return connection.begin_nested() if connection.in_transaction() else writing(connection)
+
+
+class _Delivery:
+    """The rows of one table on their way through reading and deciding."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        table: TableContract,
+        files: list[RecordFile],
+        staging: Staging,
+        options: IntakeOptions,
+        taken: TableReport,
+    ) -> None:
+        self.connection, self.table, self.files = connection, table, files
+        self.staging, self.options, self.taken = staging, options, taken
+        self.keyless = KeylessRows(connection, table)
+
+    def read(self, progress: Progress) -> None:
+        """All chunks of all files, checked and set down beside the store."""
+        for source_no, file in enumerate(self.files):
+            before = self.taken.rows_in
+            for chunk in _chunks(file, self.options.chunk_rows):
+                self._take(chunk, file, source_no)
+                progress(self.table.name, self.taken.rows_in, None)
+            self.taken.files.append(
+                {
+                    "name": file.name,
+                    "encoding": file.encoding,
+                    "rows": self.taken.rows_in - before,
+                    "unknown_columns": list(file.unknown_columns),
+                    "absent_columns": [c for c in self.table.column_names if c not in file.columns],
+                }
+            )
+        progress(self.table.name, self.taken.rows_in, self.taken.rows_in)
+
+    def decide(self) -> None:
+        """Say of every row what becomes of it, under the store's lock, and hold the sum against the rows in."""
+        now, taken = self.options.now, self.taken
+        self.staging.decide()
+        self._quarantine_set_aside()
+        store_entries(self.connection, self.staging, now)
+        examples = self.staging.corrections(EXAMPLES)
+        version = max(newest_version(self.connection), self.options.first_version) + 1
+        decision = self.staging.store(
+            store_version=version, contract_version=contract_set_version(), loaded_at=now
+        )
+        taken.stored, taken.unchanged, taken.corrections = (
+            decision.stored,
+            decision.unchanged,
+            decision.corrections,
+        )
+        taken.quarantined += decision.set_aside
+        self._report_corrections(examples)
+        for system, count in self.staging.repeated_by_system().items():
+            taken.quality[system].repeated += count
+        taken.resolved = close_corrected(self.staging, self.keyless, now)
+        released = self._release(version)
+        if decision.stored or released:
+            taken.store_version = version
+            self._number(version, decision.stored + released)
+        if not taken.adds_up:
+            raise _lost_rows(taken)
+
+    def _take(self, chunk: RowChunk, file: RecordFile, source_no: int) -> None:
+        table, taken, now = self.table, self.taken, self.options.now
+        taken.rows_in += len(chunk)
+        cells = chunk.rows[[name for name in table.column_names if name in chunk.rows]]
+        cells, is_stamped = self._stamped(cells)
+        checked = check_rows(table, cells, now=now)
+        typed = with_recorded_at(table, checked.typed)
+        stamped = is_stamped[typed.index].to_numpy() if is_stamped is not None else None
+        self.staging.add(typed, source_no=source_no, stamped=stamped)
+        self.keyless.look_among(cells.loc[typed.index], source_no)
+        taken.measure(table, typed)
+        taken.count("warnings", checked.warnings, file.name, checked.warning_counts)
+        if len(checked.failures):
+            failed = failed_rows(cells, checked.failures, file.name)
+            taken.quarantined += len(failed.cells)
+            systems = failed.cells.get("source_system", pd.Series(None, index=failed.cells.index))
+            taken.measure_quarantined(systems, passed=False)
+            taken.count("failures", checked.failures, file.name)
+            self.staging.add_failures(entries(table, failed, checked.failures, now))
+        if chunk.damaged:
+            rows, failures = damaged_rows(chunk.damaged, file.name)
+            taken.quarantined += len(failures)
+            taken.measure_quarantined([None] * len(failures), passed=False)
+            taken.count("failures", failures, file.name)
+            self.staging.add_failures(entries(table, rows, failures, now))
+
+    def _stamped(self, cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
+        """Cells with the moment of arrival where `recorded_at` is missing, and which rows those are."""
+        if not self.options.stamp_missing or not self.table.column("recorded_at").required:
+            return cells, None
+        arrival = self.options.now.isoformat()
+        if "recorded_at" not in cells:
+            return cells.assign(recorded_at=arrival), pd.Series(True, index=cells.index)
+        missing = cells["recorded_at"].isna()
+        return cells.assign(recorded_at=cells["recorded_at"].fillna(arrival)), missing
+
+    def _quarantine_set_aside(self) -> None:
+        names = [file.name for file in self.files]
+        for rows, reasons in self.staging.set_aside():
+            aside, failures = rows_set_aside(self.table, rows, reasons, names)
+            self.staging.add_failures(entries(self.table, aside, failures, self.options.now))
+            numbers = dict(zip(rows.index, aside.numbers, strict=True))
+            shown = failures.assign(row=failures["row"].map(numbers))
+            self.taken.count(
+                "failures", shown, names[0] if len(names) == 1 else ", ".join(sorted(set(aside.sources)))
+            )
+            self.taken.measure_quarantined(rows["source_system"], passed=True)
+
+    def _report_corrections(self, found: pd.DataFrame) -> None:
+        if len(found):
+            rule = "back_dated_correction"
+            entry = RuleCount("recorded_at", rule, self.taken.corrections)
+            self.taken.warnings["recorded_at", rule] = entry
+            for row in found.itertuples():
+                zh, en = sentences(rule, key=row.record_key, recorded_at=row.recorded_at)
+                source = self.files[row.source_no].name
+                entry.examples.append(
+                    {
+                        "source": source,
+                        "row": row.row_number,
+                        "value": str(row.recorded_at),
+                        "zh": zh,
+                        "en": en,
+                    }
+                )
+
+    def _release(self, version: int) -> int:
+        """Take in waiting rows whose parents have arrived; how many rows were stored."""
+        waiting = stage_waiting(self.connection, self.table, self.options.now)
+        if waiting is None:
+            return 0
+        staging, hashes = waiting
+        staging.decide()
+        decision = staging.store(
+            store_version=version, contract_version=contract_set_version(), loaded_at=self.options.now
+        )
+        self.taken.released = close_released(staging, hashes, self.options.now)
+        staging.close()
+        return decision.stored
+
+    def _number(self, version: int, rows: int) -> None:
+        self.connection.execute(
+            store_table("store_versions")
+            .insert()
+            .values(
+                store_version=version,
+                table_name=self.table.name,
+                source=", ".join(file.name for file in self.files) or "quarantine",
+                rows_stored=rows,
+                contract_version=contract_set_version(),
+                loaded_at=self.options.now.to_pydatetime(),
+            )
+        )
+
+
+def _chunks(file: RecordFile, chunk_rows: int) -> Iterator[RowChunk]:
+    try:
+        yield from file.chunks(chunk_rows)
+    except (pa.ArrowException, zlib.error, zipfile.BadZipFile, ParseError, OSError, EOFError) as error:
+        raise SourceUnreadable(
+            zh=f"{file.name} 读到中途损坏，该表未入库：{str(error)[:200]}",
+            en=f"{file.name} is broken in the middle; nothing of the table was taken in: {str(error)[:200]}",
+        ) from error
+
+
+def _lost_rows(taken: TableReport) -> SiteriskError:
+    return SiteriskError(
+        zh=f"表 {taken.table} 的行数不符：收到{taken.rows_in}，入库{taken.stored}，未变{taken.unchanged}，"
+        f"隔离{taken.quarantined}；该表的入库已撤销。",
+        en=f"Rows of {taken.table} do not add up: {taken.rows_in} in, {taken.stored} stored, "
+        f"{taken.unchanged} unchanged, {taken.quarantined} quarantined. The load of the table was undone.",
+    )
