@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
+from pandas.errors import ParserWarning
 
 from data_contracts.api_messages import LONGEST_ID
 from data_contracts.errors import InvalidInput, SourceUnreadable
@@ -55,7 +57,7 @@ def _read(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         if path.suffix.lower() == ".csv":
             return _read_csv(path)
-    except (ValueError, OSError) as error:  # pyarrow's and pandas' parser errors are ValueErrors
+    except (ValueError, OSError, ParserWarning) as error:  # parser errors are ValueErrors
         raise SourceUnreadable(
             zh=f"{path} 无法读取，请检查文件是否完整。",
             en=f"{path} cannot be read ({type(error).__name__}); check that the file is whole.",
@@ -75,7 +77,17 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_as(path: Path, encoding: str) -> pd.DataFrame:
-    return pd.read_csv(path, encoding=encoding, dtype="str", keep_default_na=False, skip_blank_lines=False)
+    with warnings.catch_warnings():
+        # Rows with more cells than the header would lose them, or shift into the wrong columns.
+        warnings.simplefilter("error", ParserWarning)
+        return pd.read_csv(
+            path,
+            encoding=encoding,
+            dtype="str",
+            keep_default_na=False,
+            skip_blank_lines=False,
+            index_col=False,
+        )
 
 
 def _texts(column: pd.Series) -> pd.Series:
@@ -92,7 +104,7 @@ def _moments(column: pd.Series) -> tuple[pd.Series, pd.Series]:
 
 
 def _faults(wrong: pd.Series, column: str, zh: str, en: str) -> pd.DataFrame:
-    rows = [position + FIRST_ROW for position in wrong.fillna(False).to_numpy().nonzero()[0]]
+    rows = wrong.fillna(False).to_numpy(dtype="bool").nonzero()[0] + FIRST_ROW
     return pd.DataFrame({"row": rows, "zh": f"{column} {zh}", "en": f"{column} {en}"})
 
 

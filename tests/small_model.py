@@ -12,6 +12,7 @@ from training.model_folder import (
     calibration_file,
     write_model_folder,
 )
+from training.risk_model import RiskModel
 
 HEADS = ("accident", "defect", "hazard")
 
@@ -32,3 +33,14 @@ def write_small_model(folder: Path, feature_names: tuple[str, ...], seed: int = 
         files[booster_file(head)] = booster.model_to_string().encode()
         files[calibration_file(head)] = as_json({"slope": 0.9, "intercept": -1.0})
     return write_model_folder(folder, files).version
+
+
+def put_in_force(home: Path, feature_names: tuple[str, ...], seed: int = 1) -> str:
+    """Make a small model the champion of `home`; gives its version."""
+    building = home / "champion" / f"building-{seed}"
+    write_small_model(building, feature_names, seed)
+    model = RiskModel.load(building)
+    building.replace(home / "champion" / model.version)
+    pointer = {"version": model.version, "sha256": model.sha256, "heads": list(HEADS), "history": []}
+    (home / "champion" / "current.json").write_bytes(as_json(pointer))
+    return model.version

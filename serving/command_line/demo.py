@@ -39,10 +39,11 @@ def demo(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """从头到尾演示。 The whole way on a synthetic city: records, training, promotion, a service that answers.
+    """从头到尾演示。 The whole way on a synthetic city.
 
-    Everything is kept in a folder of its own (var/demo), apart from real records. All results are
-    simulated. Ctrl-C ends the service; running it again takes up what is finished.
+    Records, training, promotion and a service that answers. Everything is kept in a folder of its own
+    (var/demo), apart from real records. All results are simulated. Ctrl-C ends the service; running it
+    again takes up what is finished.
 
     \b
     Examples:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data_contracts.errors import InvalidInput
-from serving.command_line.terminal import result, result_json, say, shown_progress, table
+from serving.command_line.terminal import result, result_json, say, shown_progress
 from serving.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 def features(
     *, at: AtOption, records: RecordsOption = None, out: OutOption = None, as_json: JsonOption = False
 ) -> None:
-    """计算特征矩阵。 The feature matrix for a table of (project_id, as_of), one row a pair in the order given.
+    """计算特征矩阵。 The features of each pair.
 
-    A missing feature stays empty: it is not zero.
+    One row a pair in the order given. A missing feature stays empty: it is not zero.
 
     \b
     Examples:
@@ -76,9 +76,10 @@ def score(
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """批量评估。 Risks for a table of (project_id, as_of): the same numbers as the service gives.
+    """批量评估。 The risks of each pair.
 
-    One row a pair in the order given: project_id, as_of, status, a risk for each head, grades, reasons.
+    The same numbers as the service gives. One row a pair in the order given: project_id, as_of, status,
+    a risk for each head, grades, reasons.
     A project not on record at as_of keeps its row, with status UNKNOWN and no risks.
 
     \b
@@ -119,9 +120,10 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """训练模型。 Train and evaluate, log to MLflow, and register the result as challenger.
+    """训练模型。 Train, evaluate, register.
 
-    The records are frozen as a snapshot first, and its fingerprint is logged.
+    Everything is logged to MLflow and registered as challenger. The records are frozen as a snapshot
+    first, and its fingerprint is logged.
 
     \b
     Examples:
@@ -153,7 +155,9 @@ def promote(
     version: Annotated[str | None, typer.Option(help="This version instead of the challenger.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """启用模型。 Check the challenger and put it in force as champion; running services take it over.
+    """启用模型。 Make the challenger champion.
+
+    It is checked first; running services take it over without a restart.
 
     \b
     Examples:
@@ -167,7 +171,9 @@ def promote(
 
 
 def rollback(*, as_json: JsonOption = False) -> None:
-    """退回上一模型。 Put the champion before the present one back in force.
+    """退回上一模型。 Bring the last champion back.
+
+    The champion before the present one is in force again.
 
     \b
     Example:

@@ -32,9 +32,10 @@ def serve(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.", min=1, max=64)] = None,
 ) -> None:
-    """启动评估服务。 Start the scoring service over the record store and the champion in force.
+    """启动评估服务。 Start the scoring service.
 
-    It comes up at once; /readyz says 200 when the model and the records are loaded. Ctrl-C stops it.
+    It answers from the record store and the champion in force. It comes up at once; /readyz says 200
+    when the model and the records are loaded. Ctrl-C stops it.
 
     \b
     Examples:

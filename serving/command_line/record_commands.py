@@ -1,0 +1,129 @@
+"""`siterisk synth`, `check`, `load` and `snapshot`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from data_contracts.errors import CheckFailed
+from serving.command_line.terminal import result, result_json, say, shown_progress
+from serving.settings import load_settings
+
+if TYPE_CHECKING:
+    from data_contracts.quality_report import IntakeReport
+
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="Folder, file or database with the records.")
+]
+StampOption = Annotated[
+    bool, typer.Option("--stamp", help="Rows without recorded_at get the moment of arrival.")
+]
+DbOption = Annotated[
+    str | None, typer.Option("--db", metavar="URL", help="Record store; the installation's own unless told.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def check(*, source: SourceArgument, stamp: StampOption = False, as_json: JsonOption = False) -> None:
+    """校验数据。 Validate records, store nothing.
+
+    Every failing row is told with table, row, column, rule and value, in Chinese and English. Ends with
+    the code of CHECK_FAILED if any row would go to quarantine or a file is refused.
+
+    \b
+    Examples:
+      siterisk check my_records/
+      siterisk check my_records/ --json > report.json
+    """
+    from data_contracts.intake import check as check_source
+
+    with shown_progress() as progress:
+        report = check_source(source, stamp_missing=stamp, progress=progress)
+    _tell_report(report, as_json)
+    if report.quarantined or not report.is_complete:
+        raise CheckFailed(
+            zh=f"{report.quarantined} 行未通过校验，{len(report.refused)} 个文件被拒收；请按上文逐条更正。",
+            en=f"{report.quarantined} rows fail and {len(report.refused)} files are refused; the report says why.",
+        )
+
+
+def load(
+    *, source: SourceArgument, db: DbOption = None, stamp: StampOption = False, as_json: JsonOption = False
+) -> None:
+    """校验并入库。 Validate records and store them.
+
+    Failing rows go to quarantine, good rows go on. Loading the same again changes nothing; a corrected
+    row becomes a new version. Quarantined rows are
+    told and do not make the command fail; a refused file does.
+
+    \b
+    Examples:
+      siterisk load my_records/
+      siterisk load my_records/ --db postgresql://siterisk@db/siterisk
+    """
+    from data_contracts.intake import load as load_source
+    from data_contracts.record_store import RecordStore
+
+    with RecordStore.open(db or load_settings(os.environ, Path.cwd()).store_url) as store:
+        with shown_progress() as progress:
+            report = load_source(source, store, stamp_missing=stamp, progress=progress)
+        _tell_report(report, as_json)
+    if not report.is_complete:
+        raise CheckFailed(
+            zh=f"{len(report.refused)} 个文件被拒收，其余已入库。",
+            en=f"{len(report.refused)} files were refused; the others are stored.",
+        )
+
+
+def _tell_report(report: IntakeReport, as_json: bool) -> None:
+    if as_json:
+        result_json(report.to_dict())
+    else:
+        result(str(report))
+
+
+def synth(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    projects: Annotated[int, typer.Option(help="Sites active at any time.", min=1, max=1_000_000)] = 4600,
+    years: Annotated[int, typer.Option(help="Years of records.", min=1, max=50)] = 6,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
+    last_day: Annotated[str, typer.Option(help="Last day of the records.")] = "2025-12-31",
+) -> None:
+    """生成模拟城市。 Write a synthetic city.
+
+    Contract tables as CSV, and the hidden truth in a folder apart (truth/). Same seed, same bytes.
+
+    \b
+    Examples:
+      siterisk synth --out city/
+      siterisk synth --out city/ --projects 400 --years 3 --seed 7
+    """
+    from data_contracts.moments import as_of_moment
+    from data_contracts.synthetic_city import write_city
+
+    day: dt.date = as_of_moment(last_day).date()
+    with shown_progress() as progress:
+        write_city(out, projects=projects, years=years, seed=seed, last_day=day, progress=progress)
+    say(f"模拟城市已写入 / synthetic city written → {out}")
+
+
+def snapshot(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; it must not exist or be empty.")],
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """冻结快照。 Freeze the records as Parquet.
+
+    The snapshot carries a fingerprint, the same for the same content, and stands wherever a SOURCE does.
+
+    \b
+    Example:
+      siterisk snapshot --out snapshots/2026-06-30
+    """
+    raise NotImplementedError

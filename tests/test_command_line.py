@@ -1,0 +1,342 @@
+"""The command line: what it says, what it refuses, and what its exit codes mean."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data_contracts import errors
+from data_contracts.errors import SiteriskError
+from serving.command_line.application import application, run
+from serving.command_line.exit_codes import EXIT_CODES, exit_code
+from serving.command_line.terminal import command_path, shown_progress
+from serving.http_errors import STATUS, status_of
+from serving.pairs import read_pairs
+from tests.small_city import SmallCity, small_city
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = [
+    "demo",
+    "synth",
+    "check",
+    "load",
+    "snapshot",
+    "features",
+    "train",
+    "promote",
+    "rollback",
+    "score",
+    "serve",
+]
+
+
+@pytest.fixture(scope="session")
+def city(tmp_path_factory: pytest.TempPathFactory) -> SmallCity:
+    return small_city(tmp_path_factory)
+
+
+@pytest.fixture
+def installed(city: SmallCity, monkeypatch: pytest.MonkeyPatch) -> SmallCity:
+    """This process, set up as an installation with the small city."""
+    for name, value in city.environment.items():
+        monkeypatch.setenv(name, value)
+    return city
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder without any installation."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def every_error() -> list[type[SiteriskError]]:
+    found = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SiteriskError)
+    ]
+    return [kind for kind in found if kind is not SiteriskError]
+
+
+@pytest.mark.parametrize("kind", every_error())
+def test_every_class_of_error_has_an_exit_code_and_an_http_status(kind: type[SiteriskError]) -> None:
+    error = kind(zh="错", en="wrong")
+    assert exit_code(error) not in (0, 1, 130)
+    assert 400 <= status_of(error) <= 503
+    assert kind in EXIT_CODES
+    assert any(parent in STATUS for parent in kind.__mro__)
+
+
+def test_no_two_classes_share_an_exit_code() -> None:
+    assert len(set(EXIT_CODES.values())) == len(EXIT_CODES)
+
+
+def test_the_help_lists_every_command_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert re.findall(r"^  (\w+)  +\S", said.split("Commands:")[1], re.MULTILINE) == COMMANDS
+    assert all(f"{code} {kind.code}" in " ".join(said.split()) for kind, code in EXIT_CODES.items())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_in_both_languages_with_examples(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"[\u4e00-\u9fff]{3}", said)
+    assert f"siterisk {command}" in said.split("Example")[1]
+    assert said.count("[required]") <= 2
+
+
+def test_the_page_of_the_command_line_names_every_command_option_and_code() -> None:
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+    for command in application().registered_commands:
+        assert command.callback is not None
+        assert f"`siterisk {command.callback.__name__}" in page
+    options = subprocess.run(
+        [sys.executable, "-c", "from serving.command_line.application import run\n"
+         + "\n".join(f"run(['{name}', '--help'])" for name in COMMANDS)],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    ).stdout  # fmt: skip
+    for option in set(re.findall(r"--[a-z][a-z-]+", options)) - {"--help"}:
+        assert option in page, option
+    for kind, code in EXIT_CODES.items():
+        assert f"| {code} | `{kind.code}` |" in page
+
+
+def test_the_help_comes_within_a_second_or_so() -> None:
+    started = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-m", "serving.command_line", "--help"], check=True, cwd=ROOT, capture_output=True
+    )
+    imported = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "serving.command_line", "--help"],
+        check=True, cwd=ROOT, capture_output=True, text=True,
+    ).stderr  # fmt: skip
+    assert time.monotonic() - started < 8  # two starts, on a busy machine
+    for heavy in ("pandas", "mlflow", "bentoml", "lightgbm", "shap", "sqlalchemy"):
+        assert f" {heavy}\n" not in imported
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nothing"], 2, "No such command"),
+        (["score"], 2, "--at"),
+        (["score", "--at", "absent.csv"], 3, "找不到文件"),
+        (["check", "absent_folder"], 3, "absent_folder"),
+        (["promote"], 11, "siterisk train"),
+        (["serve", "--host", "localhost"], 2, "IP"),
+        (["serve", "--port", "70000"], 2, "--port"),
+        (["synth", "--out", "x", "--projects", "0"], 2, "--projects"),
+        (["synth", "--out", "x", "--last-day", "someday"], 2, "someday"),
+    ],
+)
+def test_what_is_wrong_is_said_without_traceback_and_with_its_code(
+    arguments: list[str], code: int, words: str, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == code
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SITERISK_PORT", "many")
+    assert run(["serve"]) == 2
+    assert "SITERISK_PORT" in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_is_said_in_one_line_with_the_details_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], installed: SmallCity, tmp_path: Path
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr("serving.pairs.read_pairs", broken)
+    assert run(["score", "--at", "pairs.csv"]) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert "ZeroDivisionError" in said
+    details = Path(re.search(r"\S+siterisk-fault-\S+\.txt", said)[0])  # type: ignore[index]
+    assert "a fault of ours" in details.read_text(encoding="utf-8")
+    details.unlink()
+
+
+def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("serving.pairs.read_pairs", interrupted)
+    assert run(["score", "--at", "pairs.csv"]) == 130
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_pairs_keep_their_order_and_repeats(tmp_path: Path) -> None:
+    given = write(
+        tmp_path / "p.csv",
+        "as_of,project_id,note\n2026-03-01,P2,a\n2026-03-01T08:00:00Z,P1,b\n2026/3/1,P2,c\n",
+    )
+    pairs = read_pairs(given)
+    assert pairs["project_id"].tolist() == ["P2", "P1", "P2"]
+    stamps = ["2026-03-01T00:00:00", "2026-03-01T16:00:00", "2026-03-01T00:00:00"]
+    assert pairs["as_of"].tolist() == [pd.Timestamp(stamp) for stamp in stamps]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_pairs_are_read_in_the_encodings_that_offices_write(tmp_path: Path, encoding: str) -> None:
+    given = write(tmp_path / "p.csv", "project_id,as_of\n浦东0001,2026-03-01\n", encoding)
+    assert read_pairs(given)["project_id"].tolist() == ["浦东0001"]
+
+
+@pytest.mark.parametrize("kind", ["text", "date", "moment", "moment with offset"])
+def test_pairs_of_parquet_may_hold_any_kind_of_time(tmp_path: Path, kind: str) -> None:
+    times = {
+        "text": pd.Series(["2026-03-01"]),
+        "date": pd.Series([pd.Timestamp("2026-03-01").date()]),
+        "moment": pd.Series([pd.Timestamp("2026-03-01")]),
+        "moment with offset": pd.Series([pd.Timestamp("2026-02-28T16:00:00Z")]),
+    }
+    pd.DataFrame({"project_id": [17], "as_of": times[kind]}).to_parquet(tmp_path / "p.parquet")
+    pairs = read_pairs(tmp_path / "p.parquet")
+    assert pairs["project_id"].tolist() == ["17"]
+    assert pairs["as_of"].tolist() == [pd.Timestamp("2026-03-01")]
+
+
+def test_every_fault_of_pairs_is_told_at_once_with_its_row(tmp_path: Path) -> None:
+    rows = [
+        "P1,2026-03-01",
+        ",2026-03-01",
+        "P3,",
+        "P4,spring",
+        f"{'x' * 65},2026-03-01",
+        "P6,2126-01-01",
+        ",never",
+    ]
+    given = write(tmp_path / "p.csv", "\n".join(["project_id,as_of", *rows, ""]))
+    with pytest.raises(errors.InvalidInput) as refused:
+        read_pairs(given)
+    for told in (
+        "row 3: project_id is empty",
+        "row 4: as_of is empty",
+        "row 5: as_of is not a date or time",
+        "row 6: project_id is too long",
+        "row 7: as_of lies in the future",
+        "row 8: project_id is empty; row 8: as_of is not a date or time",
+        "7 faults",
+    ):
+        assert told in refused.value.en
+    assert "第 8 行 as_of 不是日期或时间" in refused.value.zh
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("p.csv", "project,as_of\nP1,2026-03-01\n", errors.InvalidInput),
+        ("p.csv", "", errors.SourceUnreadable),
+        ("p.csv", 'project_id,as_of\n"P1,2026-03-01\n', errors.SourceUnreadable),
+        ("p.csv", "project_id,as_of\nP1,2026-03-01,x,y\n", errors.SourceUnreadable),
+        ("p.parquet", "not parquet", errors.SourceUnreadable),
+        ("p.txt", "project_id,as_of\n", errors.InvalidInput),
+    ],
+)
+def test_pairs_that_cannot_be_read_are_refused(
+    tmp_path: Path, name: str, text: str, kind: type[SiteriskError]
+) -> None:
+    with pytest.raises(kind):
+        read_pairs(write(tmp_path / name, text))
+
+
+def test_scores_go_to_the_file_or_to_standard_output(
+    installed: SmallCity, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = installed.project_ids()[:3]
+    pairs = write(tmp_path / "p.csv", "\n".join(["project_id,as_of", *(f"{i},2026-03-01" for i in ids), ""]))
+    assert run(["score", "--at", str(pairs)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0].startswith("project_id,as_of,status,risk_accident")
+    assert len(printed.splitlines()) == 4
+    assert run(["score", "--at", str(pairs), "--out", str(tmp_path / "r.csv")]) == 0
+    assert (tmp_path / "r.csv").read_text(encoding="utf-8") == printed
+    assert run(["score", "--at", str(pairs), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["project_id"] for row in rows] == ids
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(elsewhere / "p.csv", "project_id,as_of\nP1,2026-03-01\n")
+    for out, words in (("r.txt", "must end in .csv or .parquet"), ("absent/r.csv", "does not exist")):
+        assert run(["score", "--at", "p.csv", "--out", out]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_features_are_the_matrix_beside_its_pairs(installed: SmallCity, tmp_path: Path) -> None:
+    from features.catalogue import load_catalogue
+
+    pairs = write(
+        tmp_path / "p.csv", f"project_id,as_of\n{installed.project_ids()[0]},2026-03-01\nnobody,2026-03-01\n"
+    )
+    assert run(["features", "--at", str(pairs), "--out", str(tmp_path / "m.parquet")]) == 0
+    matrix = pd.read_parquet(tmp_path / "m.parquet")
+    assert matrix.columns.tolist() == ["project_id", "as_of", *load_catalogue().names]
+    assert matrix.iloc[1, 2:].isna().all()
+
+
+def test_progress_without_a_terminal_is_lines_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with shown_progress() as progress:
+        progress("reading", 0, 2)
+        progress("reading", 2, 2)
+        progress("writing", 1, None)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == ["reading …", "writing …"]
+
+
+def test_suggested_commands_name_this_installation() -> None:
+    assert command_path().endswith("siterisk")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_demo_goes_the_whole_way(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("SITERISK_")}
+    command = [sys.executable, "-m", "serving.command_line", "demo", "--no-serve", "--json"]
+    command += ["--projects", "120", "--years", "3"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    site = shown["answer"]["results"][0]
+    assert site["status"] == "ACTIVE"
+    assert all(0 < risk < 1 for risk in site["risks"].values())
+    assert len(shown["next"]) == 3
+    again = subprocess.run(
+        shown["next"][1],
+        shell=True,
+        cwd=tmp_path,
+        env={**environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    scored = pd.read_csv(tmp_path / "var" / "demo" / "risks.csv")
+    assert site["project_id"] in scored["project_id"].tolist()

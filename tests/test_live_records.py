@@ -1,0 +1,164 @@
+"""A worker follows the record store and the champion, and never shows half of a change."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_contracts.errors import StoreUnavailable
+from data_contracts.moments import now
+from data_contracts.records import Records
+from features.catalogue import load_catalogue
+from serving.grades_application import graded
+from serving.http_errors import NotReady
+from serving.live_records import LiveRecords
+from tests.small_model import put_in_force
+from training.risk_model import champion_folder
+
+SITES = pd.DataFrame(
+    {
+        "project_id": ["P1", "P2"],
+        "recorded_at": ["2025-01-05", "2025-02-01"],
+        "start_date": ["2025-01-01", "2025-02-15"],
+        "floor_area_m2": ["12000", "90000"],
+    }
+)
+NEW_SITE = pd.DataFrame({"project_id": ["P3"], "recorded_at": ["2025-03-01"], "start_date": ["2025-03-01"]})
+
+
+class StandInStore:
+    """A record store of frames, whose versions the test decides."""
+
+    def __init__(self) -> None:
+        self.batches: list[pd.DataFrame] = [SITES]
+        self.reachable = True
+
+    def version(self) -> int:
+        if not self.reachable:
+            raise StoreUnavailable(zh="记录库不可达。", en="The store is gone.")
+        return len(self.batches)
+
+    def records(self) -> Records:
+        tables = Records.from_tables({"projects": pd.concat(self.batches, ignore_index=True)})
+        return Records(tables.table, store_version=self.version())
+
+
+@pytest.fixture
+def store() -> StandInStore:
+    return StandInStore()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    put_in_force(tmp_path, load_catalogue().names)
+    return tmp_path
+
+
+@pytest.fixture
+def live(store: StandInStore, home: Path) -> Iterator[LiveRecords]:
+    records = LiveRecords(lambda: store, home)
+    records.start()
+    eventually(lambda: records.not_ready() is None)
+    yield records
+    records.stop()
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+
+
+def status_of(live: LiveRecords, project_id: str) -> str:
+    return str(graded(live.state(), [project_id], now())["results"][0]["status"])
+
+
+def test_a_record_just_stored_is_seen_by_the_next_call(live: LiveRecords, store: StandInStore) -> None:
+    assert status_of(live, "P3") == "UNKNOWN"
+    store.batches.append(NEW_SITE)
+    assert status_of(live, "P3") == "ACTIVE"
+    assert live.state().store_version == 2
+
+
+def test_a_withdrawn_record_is_gone_with_the_next_call(live: LiveRecords, store: StandInStore) -> None:
+    gone = SITES.iloc[[0]].assign(recorded_at="2025-06-01", withdrawn_at="2025-06-01")
+    store.batches.append(gone)
+    assert status_of(live, "P1") == "UNKNOWN"
+    assert status_of(live, "P2") == "ACTIVE"
+
+
+def test_a_new_champion_is_taken_over_without_a_restart(live: LiveRecords, home: Path) -> None:
+    before = live.state().scorer.model.version
+    after = put_in_force(home, load_catalogue().names, seed=2)
+    assert before != after
+    eventually(lambda: live.state().scorer.model.version == after)
+
+
+def test_a_broken_champion_is_refused_and_the_old_one_stays(live: LiveRecords, home: Path) -> None:
+    before = live.state().scorer.model.version
+    put_in_force(home, load_catalogue().names, seed=3)
+    trees = champion_folder(home) / "heads" / "accident" / "booster.txt"
+    trees.write_bytes(trees.read_bytes()[:500])
+    time.sleep(2.5)
+    assert live.state().scorer.model.version == before
+    assert live.not_ready() is None
+
+
+def test_without_a_champion_the_service_says_how_to_get_one(store: StandInStore, tmp_path: Path) -> None:
+    records = LiveRecords(lambda: store, tmp_path)
+    records.start()
+    eventually(lambda: "siterisk promote" in str(records.not_ready()))
+    with pytest.raises(NotReady, match="siterisk promote"):
+        records.state()
+    put_in_force(tmp_path, load_catalogue().names)
+    eventually(lambda: records.not_ready() is None)
+    records.stop()
+
+
+def test_an_empty_store_is_not_ready(home: Path) -> None:
+    class EmptyStore(StandInStore):
+        def version(self) -> int:
+            return 0
+
+    records = LiveRecords(EmptyStore, home)
+    records.start()
+    eventually(lambda: "siterisk load" in str(records.not_ready()))
+    records.stop()
+
+
+def test_a_store_that_is_gone_is_said_and_not_answered_around(live: LiveRecords, store: StandInStore) -> None:
+    store.reachable = False
+    with pytest.raises(StoreUnavailable):
+        live.state()
+    store.reachable = True
+    assert status_of(live, "P1") == "ACTIVE"
+
+
+def test_percentiles_are_against_the_sites_active_at_the_start_of_the_day(live: LiveRecords) -> None:
+    # P2 starts on 15 February: on the 14th P1 is alone, on the 15th both are active.
+    alone = graded(live.state(), ["P1"], pd.Timestamp("2025-02-14T18:00:00"))["results"][0]
+    both = graded(live.state(), ["P1", "P2"], pd.Timestamp("2025-02-15T18:00:00"))["results"]
+    assert alone["percentile"]["accident"] == 100.0
+    assert sorted({site["percentile"]["accident"] for site in both}) in ([50.0, 100.0], [100.0])
+
+
+def test_an_answer_keeps_order_repeats_and_unknown_projects(live: LiveRecords) -> None:
+    answer = graded(live.state(), ["P2", "nobody", "P2"], pd.Timestamp("2025-06-01"))
+    assert [site["project_id"] for site in answer["results"]] == ["P2", "nobody", "P2"]
+    assert answer["results"][0] == answer["results"][2]
+    unknown = answer["results"][1]
+    assert unknown["status"] == "UNKNOWN"
+    assert set(unknown["risks"].values()) == set(unknown["percentile"].values()) == {None}
+    assert unknown["facts_latest_recorded_at"] is None
+    assert answer["results"][0]["facts_latest_recorded_at"] == "2025-02-01T23:59:59.999999+08:00"
+    assert answer["as_of"] == "2025-06-01T00:00:00+08:00"
+
+
+def test_the_days_kept_for_percentiles_are_bounded(live: LiveRecords) -> None:
+    for day in np.arange("2025-01-10", "2025-03-10", dtype="datetime64[D]"):
+        live.state().city_risks(pd.Timestamp(day))
+    assert len(live.state()._days) <= 16
