@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ NOT_FINITE = frozenset({"nan", "inf", "infinity", "∞", "#num!", "#div/0!", "#v
 TRUE_WORDS = frozenset({"true", "1", "1.0", "是", "y", "yes", "t"})
 FALSE_WORDS = frozenset({"false", "0", "0.0", "否", "n", "no", "f"})
 LARGEST_EXACT_INTEGER = 2**53  # a float64 holds every whole number up to here
+SHANGHAI_OFFSET = r"(:\d{2}(?:\.\d{1,6})?)\+08:?00$"  # says what is meant without it
 MONTH = re.compile(r"(\d{4})[-/]?(\d{1,2})", re.ASCII)
 
 
@@ -123,12 +125,11 @@ def _months(texts: pd.Series) -> Values:
     return Values(values.values.mask(failed), {"not_a_month": failed}, values.read_as)
 
 
-def _moments(texts: pd.Series, bare_date: str) -> tuple[pd.Series, np.ndarray]:
-    moments, failed = parse_moments(texts, bare_date="end" if bare_date == "end" else "start")
+def _moments(texts: pd.Series, bare_date: Literal["start", "end"]) -> tuple[pd.Series, np.ndarray]:
+    local = texts.str.replace(SHANGHAI_OFFSET, r"\1", regex=True)
+    moments, failed = parse_moments(local, bare_date=bare_date)
     if failed.any():
-        again, _ = parse_moments(
-            texts[failed].map(_iso_date), bare_date="end" if bare_date == "end" else "start"
-        )
+        again, _ = parse_moments(local[failed].map(_iso_date), bare_date=bare_date)
         moments[again.index] = again
     return moments, moments.isna().to_numpy()
 
