@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from data_contracts.errors import SourceUnreadable
-from data_contracts.row_chunks import DamagedRow, ReadRow
+from data_contracts.row_chunks import CHUNK_ROWS, DamagedRow, RowChunk, chunk_of_rows
 from data_contracts.rule_book import sentences
 
 LONGEST_CELL = 32_000_000
 """Characters. A cell beyond it is taken for a quote that was never closed."""
+
+_BLOCK_CHARACTERS = 8_000_000  # some 50,000 rows of violations; a longer line is a block of its own
+
+Row = tuple[int, list[str]]
 
 
 def csv_header(path: Path, encoding: str) -> list[str]:
@@ -28,25 +32,30 @@ def csv_header(path: Path, encoding: str) -> list[str]:
     return cells
 
 
-def csv_rows(path: Path, columns: list[str], encoding: str) -> Iterator[ReadRow]:
+def csv_chunks(
+    path: Path, columns: Sequence[str], encoding: str, chunk_rows: int = CHUNK_ROWS
+) -> Iterator[RowChunk]:
     """The rows below the header, numbered by the line of the file on which each begins.
 
     A line with more or fewer cells than the header is damaged; empty cells beyond the last column are
-    let pass. If an open quote swallowed the lines after it, only the line with the quote is damaged.
-    Bytes that are not of the encoding come as lone surrogates, which no contract lets pass.
+    let pass, and a line without any value is no row. If an open quote swallowed the lines after it, only
+    the line with the quote is damaged. Bytes that are not of the encoding come as lone surrogates, which
+    no contract lets pass.
     """
     csv.field_size_limit(LONGEST_CELL)
-    width = len(columns)
     with _opened(path, encoding) as file:
         lines = _Lines(file)
         delimiter = _delimiter(next(lines, ""))
-        for number, cells in _split(lines, delimiter, width):
-            if len(cells) > width and not any(cells[width:]):
-                del cells[width:]
-            if len(cells) == width:
-                yield ReadRow(number, cells)
-            elif any(cells):
-                yield ReadRow(number, (), _ragged(number, columns, cells))
+        while block := lines.block():
+            if any('"' in line for line in block):
+                end = lines.number
+                lines.put_back(block)
+                rows = list(_quoted_rows(lines, delimiter, len(columns), end))
+            else:
+                start = lines.number - len(block) + 1
+                rows = list(enumerate(csv.reader(block, delimiter=delimiter), start=start))
+            for first in range(0, len(rows), chunk_rows):
+                yield _chunk(columns, rows[first : first + chunk_rows])
 
 
 def _opened(path: Path, encoding: str) -> TextIO:
@@ -60,7 +69,7 @@ def _delimiter(header: str) -> str:
 class _Lines:
     """Lines of a file that can be put back, with the number of the last one given."""
 
-    def __init__(self, file: Iterator[str]) -> None:
+    def __init__(self, file: TextIO) -> None:
         self._file = file
         self._again: deque[str] = deque()
         self.taken: list[str] = []
@@ -70,20 +79,29 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._file)
+        line = self._again.popleft() if self._again else self._file.readline()
+        if not line:
+            raise StopIteration
         self.taken.append(line)
         self.number += 1
         return line
 
-    def put_back_all_but_first(self) -> None:
-        self._again.extendleft(reversed(self.taken[1:]))
-        self.number -= len(self.taken) - 1
+    def block(self) -> list[str]:
+        """The next lines, together some megabytes; those that were put back come first, alone."""
+        block = list(self._again) or self._file.readlines(_BLOCK_CHARACTERS)
+        self._again.clear()
+        self.number += len(block)
+        return block
+
+    def put_back(self, lines: Sequence[str]) -> None:
+        self._again.extendleft(reversed(lines))
+        self.number -= len(lines)
 
 
-def _split(lines: _Lines, delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each row."""
+def _quoted_rows(lines: _Lines, delimiter: str, width: int, end: int) -> Iterator[Row]:
+    """Rows that begin no later than on line `end`; a row in quotes may go on for several lines."""
     reader = csv.reader(lines, delimiter=delimiter)
-    while True:
+    while lines.number < end:
         lines.taken.clear()
         start = lines.number + 1
         try:
@@ -95,10 +113,9 @@ def _split(lines: _Lines, delimiter: str, width: int) -> Iterator[tuple[int, lis
         taken = lines.taken
         if cells is None or (len(taken) > 1 and (len(cells) != width or _is_open(taken))):
             first = taken[0]
-            lines.put_back_all_but_first()
+            lines.put_back(taken[1:])
             yield start, first.rstrip("\r\n").split(delimiter)
-            continue
-        if cells:
+        else:
             yield start, cells
 
 
@@ -106,7 +123,24 @@ def _is_open(taken: list[str]) -> bool:
     return sum(line.count('"') for line in taken) % 2 == 1
 
 
-def _ragged(number: int, columns: list[str], cells: list[str]) -> DamagedRow:
+def _chunk(columns: Sequence[str], rows: list[Row]) -> RowChunk:
+    """Whole rows together; of the others each with what is wrong with it."""
+    width, damaged = len(columns), []
+    if any(len(cells) != width for _, cells in rows):
+        whole = []
+        for number, cells in rows:
+            if len(cells) > width and not any(cells[width:]):
+                del cells[width:]
+            if len(cells) == width:
+                whole.append((number, cells))
+            elif any(cells):
+                damaged.append(_ragged(number, columns, cells))
+        rows = whole
+    rows = [row for row in rows if any(row[1])]
+    return chunk_of_rows(columns, [number for number, _ in rows], [cells for _, cells in rows], damaged)
+
+
+def _ragged(number: int, columns: Sequence[str], cells: list[str]) -> DamagedRow:
     """Cells are named from the left; those beyond the last column stand under their place."""
     zh, en = sentences("wrong_number_of_cells", cells=len(cells), columns=len(columns))
     names = [*columns, *(f"cell {place + 1}" for place in range(len(columns), len(cells)))]

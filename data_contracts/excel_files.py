@@ -11,7 +11,6 @@ from typing import Any
 
 from data_contracts.cell_texts import cell_text
 from data_contracts.errors import SourceUnreadable
-from data_contracts.row_chunks import ReadRow
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class ExcelSheet:
     header: list[str]
     header_row: int
 
-    def rows(self, columns: Sequence[str]) -> Iterator[ReadRow]:
+    def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, list[str | None]]]:
         """The rows below the header. A formula comes as its text, which no contract lets pass."""
         width = len(columns)
         workbook = _opened(self.path)
@@ -32,7 +31,7 @@ class ExcelSheet:
                 number = next((cell.row for cell in row if cell.value is not None), None)
                 if number is not None:
                     cells = [_text(cell) for cell in row]
-                    yield ReadRow(number, cells + [None] * (width - len(cells)))
+                    yield number, cells + [None] * (width - len(cells))
         finally:
             workbook.close()
 

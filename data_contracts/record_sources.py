@@ -15,7 +15,7 @@ import pandas as pd
 
 from data_contracts.column_headings import column_names_of, forbidden_columns
 from data_contracts.contract import TableContract, contract, contracts
-from data_contracts.csv_files import csv_header, csv_rows
+from data_contracts.csv_files import csv_chunks, csv_header
 from data_contracts.errors import ForbiddenColumn, SiteriskError, SourceUnreadable
 from data_contracts.excel_files import excel_sheets
 from data_contracts.parquet_files import arrow_chunks, parquet_chunks, parquet_columns
@@ -180,7 +180,7 @@ def _open_file(path: Path, opened: RecordSource) -> None:
                     path.name,
                     tuple(columns),
                     encoding.removesuffix("-sig"),
-                    lambda rows: chunks_of_rows(columns, csv_rows(path, columns, encoding), chunk_rows=rows),
+                    lambda rows: csv_chunks(path, columns, encoding, rows),
                 )
             )
     except SiteriskError as error:

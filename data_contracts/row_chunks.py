@@ -42,36 +42,35 @@ class RowChunk:
         return len(self.rows) + len(self.damaged)
 
 
-@dataclass(frozen=True)
-class ReadRow:
-    """One row as read: its number, and its cells or the reason why it has none."""
-
-    number: int
-    cells: Sequence[str | None]
-    damaged: DamagedRow | None = None
-
-
 def chunks_of_rows(
-    columns: Sequence[str], rows: Iterable[ReadRow], *, chunk_rows: int = CHUNK_ROWS
+    columns: Sequence[str], rows: Iterable[tuple[int, Sequence[str | None]]], chunk_rows: int = CHUNK_ROWS
 ) -> Iterator[RowChunk]:
-    """Rows collected into chunks; a row without any value is no row."""
+    """Rows, each with its number, collected into chunks; a row without any value is no row."""
     numbers: list[int] = []
     cells: list[Sequence[str | None]] = []
-    damaged: list[DamagedRow] = []
     characters = 0
-    for row in rows:
-        if row.damaged is not None:
-            damaged.append(row.damaged)
-            characters += sum(map(len, row.damaged.cells.values()))
-        elif any(row.cells):
-            numbers.append(row.number)
-            cells.append(row.cells)
-            characters += sum(len(cell) for cell in row.cells if cell)
-        if len(numbers) + len(damaged) >= chunk_rows or characters >= CHUNK_CHARACTERS:
-            yield RowChunk(_chunk(columns, cells, numbers), damaged)
-            numbers, cells, damaged, characters = [], [], [], 0
-    if numbers or damaged:
-        yield RowChunk(_chunk(columns, cells, numbers), damaged)
+    for number, row in rows:
+        if any(row):
+            numbers.append(number)
+            cells.append(row)
+            characters += sum(len(cell) for cell in row if cell)
+        if len(numbers) >= chunk_rows or characters >= CHUNK_CHARACTERS:
+            yield chunk_of_rows(columns, numbers, cells)
+            numbers, cells, characters = [], [], 0
+    if numbers:
+        yield chunk_of_rows(columns, numbers, cells)
+
+
+def chunk_of_rows(
+    columns: Sequence[str],
+    numbers: Sequence[int],
+    cells: Sequence[Sequence[str | None]],
+    damaged: Sequence[DamagedRow] = (),
+) -> RowChunk:
+    """Rows of equally many cells, and damaged ones, as one chunk."""
+    by_column = zip(*cells, strict=True) if cells else ([] for _ in columns)
+    named = {name: _text_column(texts) for name, texts in zip(columns, by_column, strict=True)}
+    return RowChunk(text_frame(named, numbers), list(damaged))
 
 
 def text_frame(columns: Mapping[str, pd.Series | pa.Array], numbers: Iterable[int]) -> pd.DataFrame:
@@ -92,9 +91,3 @@ def _text_column(texts: pd.Series | pa.Array | Sequence[str | None]) -> pd.Serie
     array = pc.if_else(pc.equal(array, ""), pa.scalar(None, array.type), array)
     return pd.Series(TEXT_DTYPE.__from_arrow__(array))
 
-
-def _chunk(columns: Sequence[str], cells: list[Sequence[str | None]], numbers: list[int]) -> pd.DataFrame:
-    by_column = zip(*cells, strict=True) if cells else ([] for _ in columns)
-    return text_frame(
-        {name: _text_column(texts) for name, texts in zip(columns, by_column, strict=True)}, numbers
-    )

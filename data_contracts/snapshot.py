@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ def snapshot(source: RecordStore | Records, out: Path, progress: Progress = sile
         unfinished.chmod(0o755)
         if out.exists():
             out.rmdir()
-        os.replace(unfinished, out)
+        unfinished.replace(out)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise

@@ -12,7 +12,7 @@ from sqlalchemy import exc
 
 from data_contracts.cell_texts import cell_text
 from data_contracts.errors import InvalidInput, SourceUnreadable
-from data_contracts.row_chunks import ReadRow, RowChunk, chunks_of_rows
+from data_contracts.row_chunks import RowChunk, chunks_of_rows
 from data_contracts.store_tables import BOOKKEEPING, META_TABLE
 
 
@@ -30,7 +30,7 @@ class DatabaseTable:
         """The rows as texts, streamed; `columns` are the names under which the table's columns are known."""
         yield from chunks_of_rows(columns, self._rows(), chunk_rows=chunk_rows)
 
-    def _rows(self) -> Iterator[ReadRow]:
+    def _rows(self) -> Iterator[tuple[int, list[str | None]]]:
         table = sa.table(self.name, *(sa.column(name) for name in self.columns))
         chosen = sa.select(*(table.c[name] for name in self.columns))
         if self.newest_only:
@@ -38,7 +38,7 @@ class DatabaseTable:
         with _source_errors(self.engine), self.engine.connect() as connection:
             rows = connection.execution_options(yield_per=10_000).execute(chosen)
             for number, row in enumerate(rows, start=1):
-                yield ReadRow(number, [cell_text(value) for value in row])
+                yield number, [cell_text(value) for value in row]
 
 
 def database_tables(
