@@ -1,0 +1,94 @@
+"""Random small cities for the laws of features: few ids, few days, every kind of record's fate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.code_list import code_list
+from data_contracts.contract import Column, TableContract, contracts
+from features.catalogue import Catalogue
+
+FIRST_DAY = pd.Timestamp("2023-01-01")
+DAYS = 900
+PROJECTS, ENTERPRISES = ("P1", "P2", "P3"), ("E1", "E2", "E3")
+ROLES = ("GC", "GC", "GC", "SUPV", "SUPV", "SUB_PRO")
+MORE = {"project_parties": 3, "violations": 3, "credit_records": 2, "attendance": 4, "orders": 2}
+
+
+def random_city(seed: int, catalogue: Catalogue, *, facts: int = 12) -> dict[str, pd.DataFrame]:
+    """Tables of a city in which records are late, corrected, closed, revoked, withdrawn and incomplete."""
+    rng = np.random.default_rng(seed)
+    wanted = {one: values for feature in catalogue.features for one, values in _wanted(feature)}
+    return {
+        name: _table(rng, contracts()[name], facts * MORE.get(name, 1), wanted) for name in catalogue.rules
+    }
+
+
+def _wanted(feature) -> list[tuple[tuple[str, str], tuple]]:
+    return [((feature.table, column), values) for column, values in feature.where.items()]
+
+
+def _table(rng: np.random.Generator, table: TableContract, facts: int, wanted: dict) -> pd.DataFrame:
+    rows: list[dict] = []
+    for number in range(facts):
+        fact = {column.name: _value(rng, table, column, number, wanted) for column in table.columns}
+        fact["withdrawn_at"] = None
+        versions = rng.choice([1, 2, 3], p=[0.5, 0.35, 0.15])
+        recorded = _moment(rng)
+        for version in range(versions):
+            fact = dict(fact)
+            if version:
+                recorded += pd.Timedelta(hours=int(rng.integers(1, 24 * 200)))
+                changed = [c for c in table.columns if c.name not in table.key and rng.random() < 0.4]
+                fact |= {column.name: _value(rng, table, column, number, wanted) for column in changed}
+                fact["withdrawn_at"] = _moment(rng) if rng.random() < 0.15 else None
+            rows.append(fact | {"recorded_at": recorded})
+    return pd.DataFrame(rows)
+
+
+def _value(rng: np.random.Generator, table: TableContract, column: Column, number: int, wanted: dict):
+    if column.name in IDS:
+        ids, share_named = IDS[column.name]
+        return str(rng.choice(ids)) if column.required or rng.random() < share_named else None
+    if column.name in table.key and column.kind == "text":
+        return f"{table.name}-{number // 2 if len(table.key) > 1 else number}"
+    if not column.required and rng.random() < (0.6 if column.is_closing else 0.25):
+        return None
+    if column.kind == "code":
+        return _code(rng, column, wanted.get((table.name, column.name), ()))
+    return DRAWN[column.kind](rng)
+
+
+def _code(rng: np.random.Generator, column: Column, liked: tuple) -> str:
+    if column.name == "role":
+        return str(rng.choice(ROLES))
+    codes = list(code_list(str(column.code_list)).codes)
+    return str(rng.choice([*liked, *liked, *codes[:3], codes[-1], "SOMETHING_ELSE"]))
+
+
+def _moment(rng: np.random.Generator) -> pd.Timestamp:
+    """Mostly whole days, so that moments meet; sometimes a time of day."""
+    day = FIRST_DAY + pd.Timedelta(days=int(rng.integers(0, DAYS)))
+    return day if rng.random() < 0.6 else day + pd.Timedelta(seconds=int(rng.integers(0, 86_400)))
+
+
+IDS = {"project_id": (PROJECTS, 0.8), "enterprise_id": (ENTERPRISES, 0.3)}
+DRAWN = {
+    "text": lambda rng: f"text {rng.integers(0, 9)}",
+    "boolean": lambda rng: bool(rng.random() < 0.5),
+    "integer": lambda rng: int(rng.integers(0, 8)),
+    "number": lambda rng: float(rng.integers(0, 400)) / 16,
+    "date": lambda rng: _moment(rng).normalize(),
+    "moment": _moment,
+}
+
+
+def moments_of_interest(
+    tables: dict[str, pd.DataFrame], rng: np.random.Generator, count: int
+) -> list[pd.Timestamp]:
+    """Moments at which something changes, and moments just before."""
+    seen = [pd.Timestamp(value) for table in tables.values() for value in table["recorded_at"]]
+    chosen = [seen[place] for place in rng.integers(0, len(seen), count)]
+    shifts = [pd.Timedelta(0), pd.Timedelta(microseconds=-1), pd.Timedelta(days=90), pd.Timedelta(days=365)]
+    return [moment + shifts[int(rng.integers(0, len(shifts)))] for moment in chosen]
