@@ -20,7 +20,10 @@ def read_rows(connection: sa.Connection, contract: TableContract, chosen: sa.Sel
     """The rows that `chosen` selects; columns of the contract are typed as it says, others are integers."""
     kinds = {column.name: column.kind for column in contract.columns}
     schema = pa.schema(
-        [(c.name, ARROW_TYPES[kinds[c.name]] if c.name in kinds else pa.int64()) for c in chosen.selected_columns]
+        [
+            (c.name, ARROW_TYPES[kinds[c.name]] if c.name in kinds else pa.int64())
+            for c in chosen.selected_columns
+        ]
     )
     statement = str(chosen.compile(connection, compile_kwargs={"literal_binds": True}))
     reader = _read_sqlite if connection.dialect.name == "sqlite" else _read_postgresql

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,19 +27,8 @@ def cell_text(value: object) -> str | None:
     """
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return None if math.isnan(value) else _number_text(value)
-    if isinstance(value, Decimal):
-        return None if value.is_nan() else format(value.normalize(), "f") if value.is_finite() else str(value)
-    if isinstance(value, dt.datetime | dt.date | dt.time):
-        return value.isoformat()
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).decode("utf-8", "surrogateescape")
-    if isinstance(value, dict | list | tuple):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
+    write = next((write for kind, write in _WRITERS if isinstance(value, kind)), str)
+    return write(value)
 
 
 def texts_of(values: pa.Array) -> pa.Array:
@@ -71,5 +62,23 @@ def _moment_texts(values: pa.Array) -> pa.Array:
     return pc.strftime(moments, format="%Y-%m-%dT%H:%M:%S").cast(pa.large_string())
 
 
-def _number_text(value: float) -> str:
+def _number_text(value: float) -> str | None:
+    if math.isnan(value):
+        return None
     return str(int(value)) if value.is_integer() and abs(value) <= LARGEST_WHOLE else repr(value)
+
+
+def _decimal_text(value: Decimal) -> str | None:
+    if value.is_nan():
+        return None
+    return format(value.normalize(), "f") if value.is_finite() else str(value)
+
+
+_WRITERS: tuple[tuple[Any, Callable[[Any], str | None]], ...] = (
+    (bool, lambda value: "true" if value else "false"),
+    (float, _number_text),
+    (Decimal, _decimal_text),
+    ((dt.datetime, dt.date, dt.time), lambda value: value.isoformat()),
+    ((bytes, bytearray, memoryview), lambda value: bytes(value).decode("utf-8", "surrogateescape")),
+    ((dict, list, tuple), lambda value: json.dumps(value, ensure_ascii=False, default=str)),
+)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from data_contracts.contract import TableContract
 from data_contracts.quarantine import read_raw, text_hashes
 from data_contracts.staging import MISSING_PARENT, Staging, is_enforced, parent_key
+from data_contracts.store_connection import one_transaction
 from data_contracts.store_tables import store_table
 from data_contracts.typed_tables import with_recorded_at
 from data_contracts.validation import check_rows
@@ -31,7 +32,7 @@ class KeylessRows:
             held.table_name == table.name, held.resolved_at.is_(None), held.record_key.is_(None)
         )
         self._wanted: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-        with connection.begin():
+        with one_transaction(connection):
             for failing, rest_hash, row_hash in connection.execute(keyless.distinct()):
                 self._wanted[failing][rest_hash].append(row_hash)
         self._found: list[tuple[int, int, str]] = []

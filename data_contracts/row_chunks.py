@@ -90,4 +90,3 @@ def _text_column(texts: pd.Series | pa.Array | Sequence[str | None]) -> pd.Serie
         return pd.Series([text or None for text in texts], dtype=object)
     array = pc.if_else(pc.equal(array, ""), pa.scalar(None, array.type), array)
     return pd.Series(TEXT_DTYPE.__from_arrow__(array))
-

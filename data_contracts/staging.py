@@ -8,7 +8,6 @@ a parent, repeats another row, is unchanged, or is stored. Killed before the com
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,7 @@ from data_contracts.bulk_read import read_rows
 from data_contracts.bulk_write import write_columns
 from data_contracts.contract import Reference, TableContract, contract
 from data_contracts.fingerprint import row_hashes
+from data_contracts.store_connection import one_transaction
 from data_contracts.store_tables import contract_columns, quarantine_columns, store_table
 from data_contracts.typed_tables import arrow_columns, record_keys
 
@@ -75,12 +75,12 @@ class Staging:
         self._stamped = False
         self._count = 0
         self.close()
-        with self._transaction():
+        with one_transaction(self.connection):
             metadata.create_all(connection, checkfirst=False)
 
     def close(self) -> None:
         """Drop the temporary tables."""
-        with self._transaction():
+        with one_transaction(self.connection):
             for table in self._metadata.tables.values():
                 self.connection.execute(DropTable(table, if_exists=True))
 
@@ -103,17 +103,14 @@ class Staging:
             "content_hash": pa.array(row_hashes(contents, count), pa.large_string()),
             **columns,
         }
-        with self._transaction():
+        with one_transaction(self.connection):
             write_columns(self.connection, self.rows, staged)
         self._count += count
 
     def add_failures(self, entries: Mapping[str, pa.Array]) -> None:
         """Set down entries for the quarantine."""
-        with self._transaction():
+        with one_transaction(self.connection):
             write_columns(self.connection, self.failures, entries)
-
-    def _transaction(self) -> AbstractContextManager[object]:
-        return nullcontext() if self.connection.in_transaction() else self.connection.begin()
 
     def decide(self) -> None:
         """Set aside every row that is not to be stored; the caller holds the store's lock."""
@@ -132,19 +129,18 @@ class Staging:
         corrections = self._count_corrections()
         names = self.contract.column_names
         added = self.rows.select().where(~self._is_aside()).subquery()
-        stored = self.connection.execute(
-            self.target.insert().from_select(
-                ["store_version", "contract_version", "loaded_at", "record_key", "content_hash", *names],
-                sa.select(
-                    sa.literal(store_version, sa.BigInteger),
-                    sa.literal(contract_version, sa.Text),
-                    sa.literal(loaded_at.to_pydatetime(), sa.DateTime),
-                    added.c.record_key,
-                    added.c.content_hash,
-                    *(added.c[name] for name in names),
-                ),
-            )
-        ).rowcount
+        insertion = self.target.insert().from_select(
+            ["store_version", "contract_version", "loaded_at", "record_key", "content_hash", *names],
+            sa.select(
+                sa.literal(store_version, sa.BigInteger),
+                sa.literal(contract_version, sa.Text),
+                sa.literal(loaded_at.to_pydatetime(), sa.DateTime),
+                added.c.record_key,
+                added.c.content_hash,
+                *(added.c[name] for name in names),
+            ),
+        )
+        stored = self.connection.execute(insertion, execution_options={"preserve_rowcount": True}).rowcount
         unchanged = self._count_aside(UNCHANGED, REPEATED)
         set_aside = self._count_aside(AMBIGUOUS, MISSING_PARENT)
         return Decision(stored=stored, unchanged=unchanged, set_aside=set_aside, corrections=corrections)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def store_engine(url: str, *, create: bool = True) -> sa.Engine:
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, create)
-    engine = sa.create_engine(parsed, pool_pre_ping=True)
+    engine = sa.create_engine(parsed, pool_pre_ping=True, connect_args={"prepare_threshold": None})
     event.listen(engine, "connect", _postgresql_settings)
     return engine
 
@@ -59,6 +59,11 @@ def writing(connection: sa.Connection) -> Iterator[sa.Connection]:
                 yield connection
         finally:
             connection.execution_options(siterisk_begin=None)
+
+
+def one_transaction(connection: sa.Connection) -> AbstractContextManager[object]:
+    """A transaction for a few statements: a new one, or the one that the connection is in."""
+    return nullcontext() if connection.in_transaction() else connection.begin()
 
 
 @contextmanager

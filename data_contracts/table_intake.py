@@ -32,7 +32,7 @@ from data_contracts.record_store import newest_version
 from data_contracts.row_chunks import CHUNK_ROWS, RowChunk
 from data_contracts.rule_book import sentences
 from data_contracts.staging import Staging
-from data_contracts.store_connection import writing
+from data_contracts.store_connection import one_transaction, writing
 from data_contracts.store_tables import store_table
 from data_contracts.typed_tables import with_recorded_at
 from data_contracts.validation import check_rows
@@ -70,7 +70,7 @@ def take_table(
     taken = TableReport(table.name, table.title_zh)
     staging = Staging(connection, table)
     try:
-        delivery = _Delivery(connection, table, files, staging, options, taken)
+        delivery = _Delivery(staging, files, options, taken)
         delivery.read(progress)
         with _deciding(connection):
             delivery.decide()
@@ -83,9 +83,7 @@ def take_table(
 
 
 def _waits(connection: sa.Connection, table: TableContract) -> bool:
-    if connection.in_transaction():
-        return has_open_entries(connection, table.name)
-    with connection.begin():
+    with one_transaction(connection):
         return has_open_entries(connection, table.name)
 
 
@@ -99,16 +97,14 @@ class _Delivery:
 
     def __init__(
         self,
-        connection: sa.Connection,
-        table: TableContract,
-        files: list[RecordFile],
         staging: Staging,
+        files: list[RecordFile],
         options: IntakeOptions,
         taken: TableReport,
     ) -> None:
-        self.connection, self.table, self.files = connection, table, files
+        self.connection, self.table, self.files = staging.connection, staging.contract, files
         self.staging, self.options, self.taken = staging, options, taken
-        self.keyless = KeylessRows(connection, table)
+        self.keyless = KeylessRows(self.connection, self.table)
 
     def read(self, progress: Progress) -> None:
         """All chunks of all files, checked and set down beside the store."""
