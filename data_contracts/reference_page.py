@@ -27,15 +27,17 @@ English titles, alone or with the column's own unit in brackets. A heading with 
 another column and is not read. Only columns marked * must be there; everything else may be missing, a value or
 the whole column, and missing is never zero, false or low.
 
-**Missing** is an empty cell. {missing_words} mean missing too, and are reported each time; so does a date of the
-year 0000 or 9999 where the column may be missing, and `nan` in a text. `NaN` in a number is refused: a
-computation that failed is not a value nobody knew. Blanks around a value do not belong to it.
+**Missing** is an empty cell. These words mean missing too, in any case, and are reported each time:
+{missing_words}.
+So do a date of the year 0000 or 9999 where the column may be missing, and `nan` in a text. `NaN` in a number is
+refused: a computation that failed is not a value nobody knew. Blanks around a value do not belong to it.
 
 **Numbers** are written 1234.5. Thousands separators by threes (1,234.5), full-width digits and the `.0` that
 spreadsheets add to codes are read and reported. **Yes or no** is true/false, 1/0, 是/否, Y/N. **Dates** are
 2026-03-01; 2026/3/1, 2026.3.1, 20260301 and 2026年3月1日 are read too. A time of day in a column that holds a day is
-dropped and reported. **Moments** are ISO 8601; without offset they are Asia/Shanghai. A bare date is the start of
-its day, except in `recorded_at`, where it is the end: what was filed on a day was not known that morning.
+dropped and reported. **Moments** are ISO 8601; without offset they are Asia/Shanghai. Where only the day is given,
+`recorded_at`, `withdrawn_at` and closings are the end of that day, for what was filed on a day was not known that
+morning; `raised_at` and `issued_at` are its start.
 
 **Versions.** A row with the same key and a later `recorded_at` replaces the earlier one from then on; the earlier
 one is kept. `withdrawn_at` takes a wrong row away as a whole. A *closing* counts from the later of its own time
@@ -51,7 +53,7 @@ age, gender, origin (`data_contracts/personal_columns.yaml`). The whole file is 
 
 def reference_page() -> str:
     """The page as Markdown."""
-    words = " ".join(f"`{word}`" for word in sorted(MISSING_WORDS))
+    words = " ".join(f"`{word.upper()}`" for word in sorted(MISSING_WORDS))
     parts = [INTRODUCTION.format(version=contract_set_version(), missing_words=words)]
     parts.append("## Tables\n")
     parts.append(

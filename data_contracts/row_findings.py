@@ -30,17 +30,18 @@ class Report:
         self.bad = np.zeros(len(raw), dtype=bool)
         self.warning_counts: dict[tuple[str, str], int] = {}
 
-    def add_cells(self, findings: list[Finding]) -> None:
-        """Findings about single cells."""
+    def add_cells(self, findings: list[Finding], *, unreadable: bool) -> None:
+        """Findings about single cells; `unreadable` where an error means that the cell gave no value."""
         for finding in findings:
             if finding.is_warning:
                 self._count(finding.column, finding.rule, len(finding.positions))
                 self._warnings += self._cell_lines(finding, finding.positions[:WARNINGS_SHOWN])
             elif len(finding.positions):
                 self.bad[finding.positions] = True
-                refused = self.refused(finding.column).copy()
-                refused[finding.positions] = True
-                self._refused[finding.column] = refused
+                if unreadable:
+                    refused = self.refused(finding.column).copy()
+                    refused[finding.positions] = True
+                    self._refused[finding.column] = refused
                 self._failures += self._cell_lines(finding, finding.positions)
 
     def add_rule(self, rule: TableRule, positions: np.ndarray) -> None:
@@ -53,7 +54,7 @@ class Report:
             self._warnings += self._rule_lines(rule, positions[:WARNINGS_SHOWN])
 
     def refused(self, column: str) -> np.ndarray:
-        """Which rows have a cell in `column` that was refused."""
+        """Which rows have a cell in `column` that gave no value; rules over the row do not judge those."""
         return self._refused.get(column, np.zeros(len(self._raw), dtype=bool))
 
     def failures(self) -> pd.DataFrame:

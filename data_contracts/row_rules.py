@@ -75,23 +75,30 @@ def credit_code(rule: TableRule, rows: pd.DataFrame) -> pd.Series:
 
 
 def ratio_between(rule: TableRule, rows: pd.DataFrame) -> pd.Series:
-    """First times `factor` over second lies outside `minimum` to `maximum`; zero and seconds under `from` pass."""
+    """First times `factor` over second lies outside `minimum` to `maximum`; zero and seconds under `from` pass.
+
+    Where there is no second, the first at or above `alone_above` breaks the rule.
+    """
     top, bottom = (rows[column] for column in rule.columns)
     judged = (top > 0) & (bottom >= rule.options["from"])
     ratio = top.where(judged) * rule.options["factor"] / bottom.where(judged)
-    return judged & ~ratio.between(rule.options["minimum"], rule.options["maximum"])
+    alone = bottom.isna() & (top >= rule.options["alone_above"])
+    return alone | judged & ~ratio.between(rule.options["minimum"], rule.options["maximum"])
 
 
-def suspect_scale(rule: TableRule, rows: pd.DataFrame) -> pd.Series:
-    """The number is at or above `above`, or positive and under `below` where the second column is `when_at_least`."""
-    number = rows[rule.columns[0]]
-    if "above" in rule.options:
-        return number >= rule.options["above"]
-    return (
-        (number > 0)
-        & (number < rule.options["below"])
-        & (rows[rule.columns[1]] >= rule.options["when_at_least"])
-    )
+def too_large(rule: TableRule, rows: pd.DataFrame) -> pd.Series:
+    """The number is at or above `from`."""
+    return rows[rule.columns[0]] >= rule.options["from"]
+
+
+def too_small(rule: TableRule, rows: pd.DataFrame) -> pd.Series:
+    """The first number is positive and under `below` where the second is at least `when_at_least`.
+
+    Where there is no second, the first under `alone_below` breaks the rule.
+    """
+    number, other = (rows[column] for column in rule.columns)
+    beside = (number < rule.options["below"]) & (other >= rule.options["when_at_least"])
+    return (number > 0) & (beside | other.isna() & (number < rule.options["alone_below"]))
 
 
 def overscale_denied(rule: TableRule, rows: pd.DataFrame) -> pd.Series:
@@ -129,7 +136,8 @@ RULE_KINDS: dict[str, Callable[[TableRule, pd.DataFrame], pd.Series]] = {
         pattern,
         credit_code,
         ratio_between,
-        suspect_scale,
+        too_large,
+        too_small,
         overscale_denied,
         other_edition,
     )

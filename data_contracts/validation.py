@@ -51,9 +51,10 @@ def check_rows(contract: TableContract, raw: pd.DataFrame, *, now: pd.Timestamp)
     typed_columns = {}
     for column in contract.columns:
         typed_columns[column.name], findings = _read_column(column, raw)
-        report.add_cells(findings)
+        report.add_cells(findings, unreadable=True)
     typed = pd.DataFrame(typed_columns, index=pd.RangeIndex(len(raw)))
-    report.add_cells([_outside(finding, report) for finding in schema_findings(contract, typed, now)])
+    found = [_still_open(finding, report) for finding in schema_findings(contract, typed, now)]
+    report.add_cells(found, unreadable=False)
     for rule in contract.rules:
         broken = breaks_rule(rule, typed)
         for name in rule.columns:
@@ -114,7 +115,7 @@ def _code_findings(column: Column, distinct: DistinctTexts, codes: pd.Series) ->
     return findings
 
 
-def _outside(finding: Finding, report: Report) -> Finding:
-    """The finding without cells that were refused already: their value is missing for another reason."""
+def _still_open(finding: Finding, report: Report) -> Finding:
+    """The finding without cells that gave no value: that is why they are missing, and it has been said."""
     still = ~report.refused(finding.column)[finding.positions]
     return Finding(finding.rule, finding.column, finding.positions[still])

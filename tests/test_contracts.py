@@ -125,9 +125,13 @@ def test_closings_are_marked(table: str):
     assert marked == CLOSINGS.get(table, set())
 
 
-def test_a_bare_date_of_recording_is_the_end_of_its_day_and_every_other_one_the_start():
-    ends = {column.name for _, column in ALL_COLUMNS if column.bare_date == "end"}
-    assert ends == {"recorded_at"}
+def test_a_bare_date_is_the_end_of_its_day_where_something_becomes_known_or_ends_and_the_start_where_it_begins():
+    moments = {(c.name, c.bare_date, c.is_closing) for _, c in ALL_COLUMNS if c.kind == "moment"}
+    assert {name for name, bare_date, _ in moments if bare_date == "start"} == {"raised_at", "issued_at"}
+    assert {name for name, bare_date, is_closing in moments if bare_date == "end" and not is_closing} == {
+        "recorded_at",
+        "withdrawn_at",
+    }
 
 
 def test_only_registered_region_and_ownership_are_for_audit_alone():

@@ -412,6 +412,13 @@ def test_a_bare_date_of_recording_is_the_end_of_the_day_and_of_an_alarm_its_star
     assert checked.typed["raised_at"].tolist() == [pd.Timestamp("2024-03-05")]
 
 
+def test_an_alarm_cleared_on_the_day_it_was_raised_is_no_contradiction():
+    checked = one_row(
+        "monitor_alarms", raised_at="2024-03-05T22:00:00", recorded_at="2024-03-05", cleared_at="2024-03-05"
+    )
+    assert said(checked) == {}
+
+
 def test_a_moment_with_an_offset_is_brought_to_shanghai():
     checked = one_row("projects", recorded_at="2024-01-01T20:00:00Z")
     assert checked.typed["recorded_at"].tolist() == [pd.Timestamp("2024-01-02 04:00:00")]
@@ -548,6 +555,32 @@ def test_a_lift_is_not_judged_over_scale_by_its_weight_alone():
         is_overscale="0",
     )
     assert said(checked) == {}
+
+
+@pytest.mark.parametrize(
+    ("price", "area", "slip"),
+    [
+        ("9000", "30000", None),
+        ("9000000", "30000", "price_unit_slip"),  # nine million yuan, written in yuan
+        ("0.9", "30000", "price_unit_slip"),  # written in 亿元
+        ("9000", "3", "area_unit_slip"),  # 3 万m²
+        ("", "3", "area_unit_slip"),
+        ("", "30", None),
+        ("5000000", "", "price_unit_slip"),
+        ("5000", "", None),
+        ("0", "30000", None),
+        ("20", "60", None),  # a small lot is no slip
+    ],
+)
+def test_a_likely_slip_of_unit_is_named(price: str, area: str, slip: str | None):
+    checked = one_row("projects", contract_price_cny10k=price, floor_area_m2=area)
+    assert list(checked.warnings["rule"]) == ([slip] if slip else [])
+
+
+def test_a_price_out_of_range_is_refused_and_the_slip_of_unit_is_still_named():
+    checked = one_row("projects", contract_price_cny10k="90000000", floor_area_m2="30000")
+    assert list(checked.failures["rule"]) == ["out_of_range"]
+    assert list(checked.warnings["rule"]) == ["price_unit_slip"]
 
 
 @pytest.mark.parametrize(
