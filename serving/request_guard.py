@@ -79,7 +79,7 @@ class RequestGuard:
 
     def _log(self, scope: Scope, answer: _Answer, seconds: float, fault: dict[str, str]) -> None:
         path = scope["path"] if scope["path"] in NAMED_IN_LOGS else "other"
-        if path in ("/livez", "/readyz") and answer.status < 500:
+        if path in ("/livez", "/readyz") and not fault:
             return
         write = self.log.error if fault else self.log.info
         write(

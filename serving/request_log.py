@@ -7,7 +7,6 @@ and the place in the code.
 from __future__ import annotations
 
 import logging
-import sys
 import traceback
 from collections.abc import MutableMapping
 from typing import Any, TextIO
@@ -28,7 +27,8 @@ def configure_logging(stream: TextIO | None = None) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    # Opened by its number: UTF-8 whatever the locale says, and never closed under us.
+    handler = logging.StreamHandler(stream or open(2, "w", closefd=False, encoding="utf-8"))  # noqa: SIM115
     handler.setFormatter(formatter)
     for name in (SERVICE_LOGGER, "bentoml", "circus", "py.warnings"):
         logger = logging.getLogger(name)

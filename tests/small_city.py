@@ -6,12 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from data_contracts.intake import load
 from data_contracts.record_store import RecordStore
-from data_contracts.synthetic_city import write_city
+from data_contracts.synthetic_city.city import write_city
 from features.catalogue import load_catalogue
 from tests.small_model import put_in_force
 
@@ -36,7 +35,8 @@ class SmallCity:
         return {"SITERISK_HOME": str(self.home), "SITERISK_MLRUNS": str(self.home / "mlruns")}
 
     def project_ids(self) -> list[str]:
-        return sorted(pd.read_csv(self.records / "projects.csv", dtype="str")["project_id"].unique())
+        with RecordStore.open(self.store_url) as store:
+            return sorted(store.read("projects")["project_id"].unique())
 
 
 def small_city(tmp_path_factory: pytest.TempPathFactory) -> SmallCity:

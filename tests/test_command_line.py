@@ -1,5 +1,6 @@
 """The command line: what it says, what it refuses, and what its exit codes mean."""
 
+import io
 import json
 import os
 import re
@@ -294,14 +295,32 @@ def test_features_are_the_matrix_beside_its_pairs(installed: SmallCity, tmp_path
     assert matrix.iloc[1, 2:].isna().all()
 
 
-def test_progress_without_a_terminal_is_lines_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_step_over_a_second_is_told_in_lines_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with shown_progress() as progress:
+        progress("quick", 1, 1)
         progress("reading", 0, 2)
+        time.sleep(1.3)
         progress("reading", 2, 2)
-        progress("writing", 1, None)
+        progress("quick again", 1, None)
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.splitlines() == ["reading …", "writing …"]
+    assert [line.split(":")[0] for line in said.err.splitlines()] == ["reading …", "reading"]
+
+
+def test_a_step_over_a_second_keeps_its_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = io.StringIO()
+    drawn.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", drawn)
+    with shown_progress() as progress:
+        progress("reading", 0, 2)
+        time.sleep(1.1)
+        progress("reading", 2, 2)
+        progress("quick", 1, 1)
+    last = drawn.getvalue().split("reading")[-1]
+    assert "2/2" in last
+    assert "quick" not in last
 
 
 def test_suggested_commands_name_this_installation() -> None:

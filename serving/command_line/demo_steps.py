@@ -15,6 +15,7 @@ from pathlib import Path
 
 from data_contracts.errors import InvalidInput
 from data_contracts.progress import Progress
+from serving.command_line.frozen_records import frozen_records
 from serving.command_line.terminal import say
 from serving.settings import Settings
 
@@ -77,7 +78,7 @@ def _empty(home: Path) -> None:
 
 
 def _make_records(settings: Settings, city: City, progress: Progress) -> None:
-    from data_contracts.synthetic_city import write_city
+    from data_contracts.synthetic_city.city import write_city
 
     shutil.rmtree(settings.home / "records", ignore_errors=True)
     write_city(
@@ -102,7 +103,7 @@ def _train(settings: Settings, city: City, progress: Progress) -> None:
     from data_contracts.records import open_records
     from training.experiment import train
 
-    records = open_records(settings.store_url, progress=progress)
+    records = frozen_records(open_records(settings.store_url), settings.home, progress)
     train(records, mlruns=settings.mlruns, name="demo", seed=city.seed, progress=progress)
 
 

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data_contracts.errors import InvalidInput
+from serving.command_line.frozen_records import frozen_records
+from serving.command_line.given_records import RecordsOption, records_of
 from serving.command_line.terminal import result, result_json, say, shown_progress
+from serving.command_line.training_report import tell_training
 from serving.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -21,10 +24,6 @@ if TYPE_CHECKING:
 # As many pairs at once as fit in memory beside the index: 200 features of 8 bytes are 80 MB.
 PAIRS_AT_ONCE = 50_000
 
-RecordsOption = Annotated[
-    str | None,
-    typer.Option("--records", help="SOURCE of the records; the installation's record store unless told."),
-]
 UntilOption = Annotated[str | None, typer.Option("--until", help="Nothing recorded after this day is read.")]
 AtOption = Annotated[
     Path, typer.Option("--at", help="PAIRS: a CSV or Parquet file with project_id and as_of.")
@@ -56,7 +55,7 @@ def features(
     if out is not None:
         writable_result(out)
     with shown_progress() as progress:
-        index = FactIndex.build(_records(records, progress), load_catalogue(), progress)
+        index = FactIndex.build(records_of(records, progress), load_catalogue(), progress)
 
         def part(rows: pd.DataFrame) -> pd.DataFrame:
             matrix = index.matrix(rows["project_id"].tolist(), rows["as_of"].to_numpy())
@@ -99,7 +98,7 @@ def score(
         writable_result(out)
     fitted = RiskModel.load(_model_folder(model))
     with shown_progress() as progress:
-        index = FactIndex.build(_records(records, progress), load_catalogue(), progress)
+        index = FactIndex.build(records_of(records, progress), load_catalogue(), progress)
         scorer = Scorer(index, fitted)
 
         def part(rows: pd.DataFrame) -> pd.DataFrame:
@@ -136,7 +135,7 @@ def train(
     settings = _settings()
     with shown_progress() as progress:
         done = run_training(
-            _records(records, progress, until),
+            frozen_records(records_of(records, progress, until), settings.home, progress),
             until=until,
             heads_file=heads,
             heads=head or None,
@@ -146,7 +145,7 @@ def train(
             seed=seed,
             progress=progress,
         )
-    _tell_training(done, as_json)
+    tell_training(done, as_json)
 
 
 def promote(
@@ -204,12 +203,6 @@ def _settings() -> Settings:
     return load_settings(os.environ, Path.cwd())
 
 
-def _records(source: str | None, progress: Progress, until: str | None = None) -> Any:
-    from data_contracts.records import open_records
-
-    return open_records(source or _settings().store_url, until=until, progress=progress)
-
-
 def _model_folder(model: str | None) -> Path:
     from training.risk_model import champion_folder
 
@@ -234,10 +227,6 @@ def _hand_out(made: pd.DataFrame, out: Path | None, as_json: bool) -> None:
         result_json({"rows": len(made), "out": str(out)} if out else as_rows(made))
     elif out is None:
         result(as_csv(made).rstrip("\n"))
-
-
-def _tell_training(done: Any, as_json: bool) -> None:
-    raise NotImplementedError
 
 
 def _tell_switch(done: Any, as_json: bool) -> None:

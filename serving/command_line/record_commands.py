@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data_contracts.errors import CheckFailed
-from serving.command_line.terminal import result, result_json, say, shown_progress
+from serving.command_line.given_records import RecordsOption, records_of
+from serving.command_line.terminal import result, result_json, say, shown_progress, table
 from serving.settings import load_settings
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def synth(
       siterisk synth --out city/ --projects 400 --years 3 --seed 7
     """
     from data_contracts.moments import as_of_moment
-    from data_contracts.synthetic_city import write_city
+    from data_contracts.synthetic_city.city import write_city
 
     day: dt.date = as_of_moment(last_day).date()
     with shown_progress() as progress:
@@ -115,7 +116,7 @@ def synth(
 def snapshot(
     *,
     out: Annotated[Path, typer.Option("--out", help="Folder to write; it must not exist or be empty.")],
-    db: DbOption = None,
+    records: RecordsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """冻结快照。 Freeze the records as Parquet.
@@ -123,7 +124,18 @@ def snapshot(
     The snapshot carries a fingerprint, the same for the same content, and stands wherever a SOURCE does.
 
     \b
-    Example:
+    Examples:
       siterisk snapshot --out snapshots/2026-06-30
+      siterisk snapshot --records my_records/ --out snapshots/mine
     """
-    raise NotImplementedError
+    from data_contracts.snapshot import snapshot as freeze
+
+    with shown_progress() as progress:
+        frozen = freeze(records_of(records, progress), out, progress)
+    told = {"out": str(out), "fingerprint": frozen.fingerprint, "store_version": frozen.store_version}
+    if as_json:
+        result_json({**told, "rows": frozen.rows})
+    else:
+        result(table(list(frozen.rows.items()), ("表 table", "行 rows")))
+        result(f"指纹 fingerprint {frozen.fingerprint}")
+        say(f"快照已写入 / snapshot written → {out}")

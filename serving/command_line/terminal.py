@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import SiteriskError
 from data_contracts.progress import Progress
 
-# Without a terminal a step is told when it starts, when it ends, and this often in between.
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+SECONDS_WORTH_TELLING = 1.0
+# Without a terminal a longer step is told this often.
 SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -61,8 +67,10 @@ def shown_progress() -> Iterator[Progress]:
             yield progress
     else:
         lines = _Lines()
-        yield lines
-        lines.finish()
+        try:
+            yield lines
+        finally:
+            lines.finish()
 
 
 @contextmanager
@@ -73,37 +81,53 @@ def _bars() -> Iterator[Progress]:
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Bars(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bars:
-        tasks: dict[str, Any] = {}
+        running: dict[str, Any] = {}
 
         def progress(step: str, done: int, total: int | None) -> None:
-            if step not in tasks:
-                for before in tasks.values():
-                    bars.stop_task(before)
-                tasks[step] = bars.add_task(step, total=total)
-            bars.update(tasks[step], completed=done, total=total)
+            if step not in running:
+                for task in running.values():
+                    _end(bars, task)
+                running.clear()
+                running[step] = bars.add_task(step, total=total)
+            bars.update(running[step], completed=done, total=total)
 
         yield progress
+        for task in running.values():
+            _end(bars, task)
+
+
+def _end(bars: Bars, task: TaskID) -> None:
+    """A step that took no second leaves no bar behind."""
+    bars.stop_task(task)
+    if (bars.tasks[bars.task_ids.index(task)].elapsed or 0) < SECONDS_WORTH_TELLING:
+        bars.remove_task(task)
 
 
 class _Lines:
-    """Progress without a terminal: a line at the start of each step, now and then, and at its end."""
+    """Progress without a terminal: a line once a step has taken a second, now and then, and at its end."""
 
     def __init__(self) -> None:
         self.step = ""
         self.started = self.told = 0.0
+        self.announcement: threading.Timer | None = None
 
     def __call__(self, step: str, done: int, total: int | None) -> None:
         if step != self.step:
             self.finish()
-            self.step, self.started, self.told = step, time.monotonic(), time.monotonic()
-            say(f"{step} …")
+            self.step, self.started = step, time.monotonic()
+            self.told = self.started
+            self.announcement = threading.Timer(SECONDS_WORTH_TELLING, say, [f"{step} …"])
+            self.announcement.daemon = True
+            self.announcement.start()
         elif time.monotonic() - self.told > SECONDS_BETWEEN_LINES:
             self.told = time.monotonic()
             say(f"{step} … {done}{f' / {total}' if total else ''}")
 
     def finish(self) -> None:
+        if self.announcement:
+            self.announcement.cancel()
         seconds = time.monotonic() - self.started
-        if self.step and seconds > 1:
+        if self.step and seconds > SECONDS_WORTH_TELLING:
             say(f"{self.step}: {seconds:.1f} s")
         self.step = ""
 

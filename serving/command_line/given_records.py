@@ -1,0 +1,28 @@
+"""The option `--records`, the same for every command that reads records."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from data_contracts.progress import Progress
+from serving.settings import load_settings
+
+if TYPE_CHECKING:
+    from data_contracts.records import Records
+
+RecordsOption = Annotated[
+    str | None,
+    typer.Option("--records", help="SOURCE of the records; the installation's record store unless told."),
+]
+
+
+def records_of(source: str | None, progress: Progress, until: str | None = None) -> Records:
+    """The records that the option names; with `until` nothing recorded after that day."""
+    from data_contracts.records import open_records
+
+    address = source or load_settings(os.environ, Path.cwd()).store_url
+    return open_records(address, until=until, progress=progress)

@@ -1,0 +1,75 @@
+"""What a training came to, as people and machines read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from serving.command_line.terminal import result, result_json, say, table
+
+if TYPE_CHECKING:
+    from training.experiment import TrainingResult
+
+HEADER = (
+    "目标 head",
+    "行 rows",
+    "发生 outcomes",
+    "AUC",
+    "AP",
+    "lift 5%",
+    "AUC − 违规计数 past count (95%)",
+    "版本 version",
+)
+
+
+def tell_training(done: TrainingResult, as_json: bool) -> None:
+    """The figures of each head on its later test rows, what was left out, and where the model is."""
+    if as_json:
+        result_json(
+            {
+                "version": done.version,
+                "folder": str(done.folder),
+                "sha256": done.sha256,
+                "until": done.until.isoformat(),
+                "snapshot_sha256": done.snapshot_sha256,
+                "heads": {
+                    head: {"figures": figures, "run": done.runs[head], "registered": done.registered[head]}
+                    for head, figures in done.figures.items()
+                },
+                "left_out": {head: {"zh": why.zh, "en": why.en} for head, why in done.left_out.items()},
+            }
+        )
+        return
+    rows = [_row(head, figures, done.registered[head]) for head, figures in done.figures.items()]
+    result(table(rows, HEADER))
+    for head, why in done.left_out.items():
+        result(f"{head}: 未训练 / left out: {why.zh} {why.en}")
+    say(f"模型 / model {done.version} → {done.folder}")
+
+
+def _row(head: str, figures: dict[str, Any], version: str) -> tuple[Any, ...]:
+    model, gain = figures["model"], figures["auc_gain_over_count"]
+    return (
+        head,
+        figures["rows"],
+        figures["positives"],
+        _number(model.get("auc"), 3),
+        _number(model.get("average_precision"), 4),
+        _number(model.get("lift_at_5pct"), 2),
+        _gain(gain),
+        version,
+    )
+
+
+def _gain(gain: dict[str, float | None]) -> str:
+    """The gain with its interval; a dash where the rows cannot tell.
+
+    >>> _gain({"mean": 0.05, "low": -0.01, "high": 0.11}), _gain({"mean": None, "low": None, "high": None})
+    ('+0.050 (-0.010 to +0.110)', '–')
+    """
+    if gain["mean"] is None:
+        return "–"
+    return f"{gain['mean']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
