@@ -1,0 +1,59 @@
+"""The whole city: `write_city` draws it block by block and writes its tables and, apart, its truth."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from data_contracts.progress import Progress, silent
+from data_contracts.synthetic_city.block import City, block_tables, draw_block, inspect_block
+from data_contracts.synthetic_city.city_plan import plan_city
+from data_contracts.synthetic_city.declaration import load_declaration
+from data_contracts.synthetic_city.enterprise_rows import enterprise_tables
+from data_contracts.synthetic_city.enterprises import draw_enterprises
+from data_contracts.synthetic_city.filing import on_file
+from data_contracts.synthetic_city.stations import draw_stations, station_tables
+from data_contracts.synthetic_city.surroundings import surroundings_tables
+from data_contracts.synthetic_city.truth_files import TruthWriter
+from data_contracts.synthetic_city.writing import CityWriter, TableFormat
+
+
+def write_city(
+    out: str | Path,
+    *,
+    projects: int = 4600,
+    years: int = 6,
+    seed: int = 1,
+    last_day: dt.date = dt.date(2025, 12, 31),
+    table_format: TableFormat = "parquet",
+    variance: float | None = None,
+    progress: Progress = silent,
+) -> dict[str, int]:
+    """Write a synthetic city to `out` and its hidden truth to `out/truth`; returns rows by table.
+
+    `projects` sites are at work at any time during the `years` that end on `last_day`; nothing recorded
+    after that day is written. The same arguments give the same bytes. `variance` chooses a declared
+    variant of the log hazard's variance. Raises InvalidInput for arguments that make no city.
+    """
+    declared = load_declaration(variance=variance)
+    plan = plan_city(declared, projects=projects, years=years, seed=seed, last_day=last_day)
+    city = City(plan, draw_enterprises(plan), draw_stations(plan))
+    folder = Path(out)
+    with CityWriter(folder, table_format) as writer:
+        whole = enterprise_tables(plan, city.firms) | station_tables(plan, city.stations) | surroundings_tables(plan)
+        whole["violations"] = on_file(plan, whole["violations"])
+        for name, rows in whole.items():
+            writer.write(name, rows)
+        truth = TruthWriter(folder, city)
+        for number in range(plan.blocks):
+            progress("synthetic city", number, plan.blocks)
+            block = draw_block(city, number)
+            if len(block.sites):
+                inspected = inspect_block(city, block)
+                for name, parts in block_tables(city, block, inspected).items():
+                    for rows in parts:
+                        writer.write(name, rows)
+                truth.write(block, inspected)
+        truth.close()
+        progress("synthetic city", plan.blocks, plan.blocks)
+    return writer.counts
