@@ -68,7 +68,7 @@ def code_list(name: str) -> CodeList:
 
 def code_lists() -> dict[str, CodeList]:
     """All code lists by name."""
-    return _load_folder(CODE_LIST_FOLDER)
+    return dict(_load_folder(CODE_LIST_FOLDER))
 
 
 @cache
