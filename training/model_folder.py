@@ -80,6 +80,21 @@ def as_json(content: Any) -> bytes:
     return (text + "\n").encode("utf-8")
 
 
+def manifest_of(files: Mapping[str, bytes]) -> bytes:
+    """The manifest of these files: the same files have the same manifest, in whatever order."""
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    return as_json({"protocol": PROTOCOL, "files": hashes})
+
+
+def sha256_of(files: Mapping[str, bytes]) -> str:
+    """The sha256 that the folder of these files will have.
+
+    >>> sha256_of({"a": b"1", "b": b"2"}) == sha256_of({"b": b"2", "a": b"1"})
+    True
+    """
+    return hashlib.sha256(manifest_of(files)).hexdigest()
+
+
 def write_model_folder(folder: Path, files: Mapping[str, bytes]) -> VerifiedFolder:
     """Write the files and their manifest to `folder`, which appears complete or not at all.
 
@@ -96,8 +111,7 @@ def write_model_folder(folder: Path, files: Mapping[str, bytes]) -> VerifiedFold
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-        for name, content in {**files, MANIFEST: as_json({"protocol": PROTOCOL, "files": hashes})}.items():
+        for name, content in {**files, MANIFEST: manifest_of(files)}.items():
             _write_durably(building / name, content)
         building.chmod(0o755)
         verified = read_verified(building)

@@ -1,0 +1,143 @@
+"""How good a head is on rows of a later time, beside the simplest rules. Never accuracy.
+
+A figure that the rows cannot give (no outcome among them, no variation) is None, not zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
+CAPACITIES = (0.05, 0.10)  # shares of sites that can be visited: EVALUATION, "What"
+DRAWS = 200
+INTERVAL = (0.025, 0.975)
+
+Figures = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class TestRows:
+    """The rows a head is judged on: what happened, and each contender's score of them."""
+
+    __test__ = False  # not a class of tests
+
+    project_id: np.ndarray
+    happened: np.ndarray
+    risk: np.ndarray
+    violation_count: np.ndarray
+    prior: float
+
+
+def evaluate(rows: TestRows, *, seed: int) -> dict[str, Any]:
+    """Figures of the model, the prior rate and the count of violations on the same rows.
+
+    `auc_gain_over_count` is a mean and a 95 % interval over draws of whole projects, because rows of
+    one project are not independent.
+    """
+    constant = np.full(len(rows.happened), rows.prior)
+    return {
+        "rows": len(rows.happened),
+        "positives": int(rows.happened.sum()),
+        "projects": len(np.unique(rows.project_id)),
+        "model": ranking_figures(rows.happened, rows.risk)
+        | probability_figures(rows.happened, rows.risk, rows.prior),
+        "prior": ranking_figures(rows.happened, constant)
+        | probability_figures(rows.happened, constant, rows.prior),
+        "violation_count": ranking_figures(rows.happened, rows.violation_count),
+        "auc_gain_over_count": auc_gain(rows, seed=seed),
+    }
+
+
+def ranking_figures(happened: np.ndarray, score: np.ndarray) -> Figures:
+    """AUC, average precision, and precision, recall and lift at each capacity."""
+    if not 0 < happened.sum() < len(happened):
+        return {}
+    figures: Figures = {
+        "auc": float(roc_auc_score(happened, score)),
+        "average_precision": float(average_precision_score(happened, score)),
+    }
+    for share in CAPACITIES:
+        figures |= {
+            f"{name}_at_{share * 100:.0f}pct": value
+            for name, value in at_capacity(happened, score, share).items()
+        }
+    return figures
+
+
+def at_capacity(happened: np.ndarray, score: np.ndarray, share: float) -> dict[str, float]:
+    """What visiting the `share` of rows with the highest scores would meet.
+
+    Rows that tie at the edge of the list count by the part of them that fits, which is what drawing
+    lots among them meets on average.
+
+    >>> at_capacity(np.array([1, 0, 0, 1]), np.array([3.0, 1.0, 1.0, 1.0]), 0.5)
+    {'precision': 0.6666666666666666, 'recall': 0.6666666666666666, 'lift': 1.3333333333333333}
+    """
+    places = max(len(score) * share, 1.0)
+    edge = np.sort(score)[::-1][int(np.ceil(places)) - 1]
+    above, tied = score > edge, score == edge
+    met = happened[above].sum() + happened[tied].sum() * (places - above.sum()) / tied.sum()
+    precision = met / places
+    return {
+        "precision": float(precision),
+        "recall": float(met / happened.sum()),
+        "lift": float(precision / happened.mean()),
+    }
+
+
+def probability_figures(happened: np.ndarray, risk: np.ndarray, prior: float) -> Figures:
+    """Brier score, log loss and its skill over the prior rate, observed over expected."""
+    if len(happened) == 0:
+        return {}
+    loss = float(log_loss(happened, risk, labels=[0, 1]))
+    of_prior = float(log_loss(happened, np.full(len(happened), prior), labels=[0, 1]))
+    return {
+        "brier": float(brier_score_loss(happened, risk, pos_label=1)),
+        "log_loss": loss,
+        "log_loss_skill": 1 - loss / of_prior,
+        "observed_over_expected": float(happened.sum() / risk.sum()),
+    }
+
+
+def auc_gain(rows: TestRows, *, seed: int) -> Figures:
+    """AUC of the model minus that of the count of violations, with an interval over projects."""
+    happened = rows.happened
+    if not 0 < happened.sum() < len(happened):
+        return {"mean": None, "low": None, "high": None}
+    project, names = pd.factorize(rows.project_id)
+    model, count = _SortedScores(rows.risk, happened), _SortedScores(rows.violation_count, happened)
+    draw = np.random.default_rng(seed)
+    gains = []
+    for _ in range(DRAWS):
+        times = np.bincount(draw.integers(0, len(names), len(names)), minlength=len(names))
+        weight = times[project].astype("float64")
+        gain = model.auc(weight) - count.auc(weight)
+        if np.isfinite(gain):
+            gains.append(gain)
+    if not gains:
+        return {"mean": None, "low": None, "high": None}
+    low, high = np.quantile(gains, INTERVAL)
+    return {"mean": model.auc(None) - count.auc(None), "low": float(low), "high": float(high)}
+
+
+class _SortedScores:
+    """Scores sorted once, so that the AUC of many weightings of the rows is cheap."""
+
+    def __init__(self, score: np.ndarray, happened: np.ndarray) -> None:
+        self._order = np.argsort(score, kind="stable")
+        ordered = score[self._order]
+        self._ties = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+        self._happened = happened[self._order].astype("float64")
+
+    def auc(self, weight: np.ndarray | None) -> float:
+        """The weighted share of pairs that are in the right order, ties counting half."""
+        weights = np.ones(len(self._order)) if weight is None else weight[self._order]
+        positive = np.add.reduceat(weights * self._happened, self._ties)
+        negative = np.add.reduceat(weights * (1 - self._happened), self._ties)
+        pairs = positive.sum() * negative.sum()
+        below = np.cumsum(negative) - negative
+        return float((positive * (below + negative / 2)).sum() / pairs) if pairs else float("nan")

@@ -1,0 +1,153 @@
+"""One training: every head fitted and judged, the folder written, MLflow told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data_contracts.contract import contracts
+from data_contracts.errors import NotEnoughData
+from data_contracts.moments import knowledge_moment, now
+from data_contracts.progress import Progress, silent
+from data_contracts.records import Records
+from features.catalogue import Catalogue, load_catalogue
+from features.fact_index import FactIndex
+from training.head_training import City, TrainedHead, train_head
+from training.heads import load_heads
+from training.model_folder import VERSION_DIGITS, VerifiedFolder, sha256_of, write_model_folder
+from training.passport import folder_files, passport_of
+from training.run_log import git_revision, kept_folder, log_training, tracking
+from training.splits import TestDates
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training made: the folder and, for each head, its figures, MLflow run and version.
+
+    `left_out` says in two languages why a head of the file could not be trained.
+    """
+
+    folder: Path
+    version: str
+    sha256: str
+    until: pd.Timestamp
+    snapshot_sha256: str
+    figures: dict[str, dict[str, Any]]
+    runs: dict[str, str]
+    registered: dict[str, str]
+    left_out: dict[str, NotEnoughData] = field(default_factory=dict)
+
+
+def train(
+    records: Records,
+    *,
+    mlruns: Path,
+    until: str | pd.Timestamp | None = None,
+    heads_file: Path | None = None,
+    heads: Sequence[str] | None = None,
+    name: str | None = None,
+    export: Path | None = None,
+    seed: int = 1,
+    threads: int | None = None,
+    catalogue: Catalogue | None = None,
+    dates: TestDates | None = None,
+    progress: Progress = silent,
+) -> TrainingResult:
+    """Train the heads of a file on what was on file at `until` (default: the newest record).
+
+    Nothing recorded after `until` is read. A head with too few outcomes is left out and said so;
+    NotEnoughData is raised when none is left. Each trained head is logged to MLflow under `mlruns` and
+    registered there as challenger; the auditable folder is kept beside it and copied to `export`.
+    """
+    declared = load_heads(heads_file, only=list(heads) if heads else None)
+    catalogue = catalogue or load_catalogue()
+    moment = knowledge_moment(until) if until is not None else newest_record(records)
+    known = records.known_until(moment)
+    index = FactIndex.build(known, catalogue, progress)
+    city = City(known, index, moment, dates or TestDates(), seed, threads or os.cpu_count() or 1)
+    trained, left_out = [], {}
+    for head in declared:
+        try:
+            trained.append(train_head(head, city, progress))
+        except NotEnoughData as error:
+            left_out[head.name] = error
+    if not trained:
+        raise _none_left(left_out)
+    created_at = now()
+    passport = passport_of(
+        trained,
+        name=name or f"until {moment:%Y-%m-%d}",
+        created_at=created_at,
+        until=moment,
+        records=records,
+        catalogue=catalogue,
+        seed=seed,
+        left_out={head: str(error) for head, error in left_out.items()},
+        revision=git_revision(Path(__file__).parent),
+    )
+    folder = _keep(folder_files(passport, trained, seed), Path(mlruns), export)
+    runs = _log(Path(mlruns), trained, folder, passport, progress)
+    return TrainingResult(
+        folder=export if export is not None else folder.path,
+        version=folder.version,
+        sha256=folder.sha256,
+        until=moment,
+        snapshot_sha256=records.fingerprint,
+        figures={head.head.name: head.evaluation for head in trained},
+        runs={head: run["run_id"] for head, run in runs.items()},
+        registered={head: run["version"] for head, run in runs.items()},
+        left_out=left_out,
+    )
+
+
+def newest_record(records: Records) -> pd.Timestamp:
+    """The moment of the newest record of any table; NotEnoughData where there is none at all."""
+    newest = max((records.table(name)["recorded_at"].max() for name in contracts()), key=_or_never)
+    if pd.isna(newest):
+        raise NotEnoughData(
+            zh="没有任何记录可用于训练。请先运行 siterisk load 载入数据。",
+            en="There are no records to train on. Load some with siterisk load.",
+            field="records",
+        )
+    return newest
+
+
+def _or_never(moment: pd.Timestamp) -> pd.Timestamp:
+    return pd.Timestamp.min if pd.isna(moment) else moment
+
+
+def _keep(files: dict[str, bytes], mlruns: Path, export: Path | None) -> VerifiedFolder:
+    """The folder under `mlruns`, named after its version, and a copy where it was asked for."""
+    kept = write_model_folder(kept_folder(mlruns, sha256_of(files)[:VERSION_DIGITS]), files)
+    if export is not None:
+        write_model_folder(Path(export), files)
+    return kept
+
+
+def _log(
+    mlruns: Path,
+    trained: list[TrainedHead],
+    folder: VerifiedFolder,
+    passport: dict[str, Any],
+    progress: Progress,
+) -> dict[str, dict[str, str]]:
+    runs = {}
+    with tracking(mlruns) as mlflow:
+        for place, head in enumerate(trained, 1):
+            runs[head.head.name] = log_training(mlflow, mlruns, head, folder, passport)
+            progress("MLflow", place, len(trained))
+    return runs
+
+
+def _none_left(left_out: dict[str, NotEnoughData]) -> NotEnoughData:
+    reasons = list(left_out.values())
+    return NotEnoughData(
+        zh="没有一个目标可以训练。" + " ".join(error.zh for error in reasons),
+        en="No head could be trained. " + " ".join(error.en for error in reasons),
+        field="head",
+    )

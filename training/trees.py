@@ -1,0 +1,127 @@
+"""Fitting the trees: plain log loss, monotone where the catalogue expects a direction, reproducible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import lightgbm
+
+# Trees no deeper than 6: the contributions of a leaf then fit into a table.
+DEFAULTS: Mapping[str, Any] = {
+    "num_leaves": 15,
+    "max_depth": 6,
+    "learning_rate": 0.05,
+    "min_data_in_leaf": 200,
+    "lambda_l2": 20.0,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "max_bin": 127,
+    "num_boost_round": 800,
+    "early_stopping_rounds": 60,
+}
+# A slice with a handful of outcomes may want to stop at once; fewer rounds than this rank nobody.
+FEWEST_ROUNDS = 30
+# No class weights and no resampling: risks are to be probabilities.
+FIXED: Mapping[str, Any] = {
+    "objective": "binary",
+    "metric": "binary_logloss",
+    "monotone_constraints_method": "intermediate",
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+
+
+def tree_parameters(
+    own: Mapping[str, float], directions: list[int], *, seed: int, threads: int
+) -> dict[str, Any]:
+    """LightGBM's parameters for a head: the defaults, its own, and what no head may change."""
+    return {
+        **DEFAULTS,
+        **own,
+        **FIXED,
+        "monotone_constraints": directions,
+        "seed": seed,
+        "num_threads": threads,
+    }
+
+
+class Labelled(NamedTuple):
+    """Rows of features and what happened to each (0 or 1)."""
+
+    features: pd.DataFrame
+    happened: np.ndarray
+
+
+def fit_trees(
+    rows: Labelled,
+    later: Labelled,
+    parameters: Mapping[str, Any],
+    progress: Progress = silent,
+    *,
+    step: str = "trees",
+) -> str:
+    """LightGBM's text of trees fitted on `rows`, as many as the log loss of the later rows asks for.
+
+    The same rows, parameters and seed give the same text, whatever the number of threads.
+    """
+    import lightgbm
+
+    parameters = dict(parameters)
+    rounds = int(parameters.pop("num_boost_round"))
+    patience = int(parameters.pop("early_stopping_rounds"))
+    fitted_on = lightgbm.Dataset(
+        _values(rows.features), rows.happened, feature_name=list(rows.features.columns), params=parameters
+    )
+    watched = fitted_on.create_valid(_values(later.features), later.happened)
+    booster = lightgbm.train(
+        parameters,
+        fitted_on,
+        rounds,
+        valid_sets=[watched],
+        callbacks=[lightgbm.early_stopping(patience, verbose=False), _telling(progress, step, rounds)],
+    )
+    kept = min(max(booster.best_iteration, FEWEST_ROUNDS), booster.current_iteration())
+    return without_threads(booster.model_to_string(num_iteration=kept))
+
+
+def log_odds(text: str, rows: pd.DataFrame) -> np.ndarray:
+    """The raw score that a booster's text gives to rows."""
+    import lightgbm
+
+    return np.asarray(lightgbm.Booster(model_str=text).predict(_values(rows), raw_score=True))
+
+
+def importances(text: str) -> dict[str, float]:
+    """The gain in log loss that each feature brought, as shares of all, the largest first."""
+    import lightgbm
+
+    booster = lightgbm.Booster(model_str=text)
+    gains = booster.feature_importance("gain")
+    shares = dict(zip(booster.feature_name(), (gains / max(gains.sum(), 1e-300)).tolist(), strict=True))
+    return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+
+
+def without_threads(text: str) -> str:
+    """The text without the one line that depends on the machine."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("[num_threads:"))
+
+
+def _values(rows: pd.DataFrame) -> np.ndarray:
+    return np.ascontiguousarray(rows.to_numpy(dtype="float64"))
+
+
+def _telling(progress: Progress, step: str, rounds: int) -> Any:
+    def tell(environment: lightgbm.callback.CallbackEnv) -> None:
+        progress(step, environment.iteration + 1, rounds)
+
+    tell.order = 99  # type: ignore[attr-defined]
+    return tell
