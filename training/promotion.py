@@ -1,0 +1,276 @@
+"""Promotion: the challenger becomes the champion, or is refused with its reason; rollback undoes it."""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data_contracts.errors import CheckFailed, NotFound
+from data_contracts.moments import now
+from training.champion_composition import composed_files
+from training.champion_ledger import (
+    append_line,
+    one_at_a_time,
+    pointer_or_none,
+    switch_pointer,
+    version_folder,
+)
+from training.model_folder import (
+    PASSPORT,
+    VerifiedFolder,
+    champion_folder,
+    champion_pointer,
+    read_verified,
+    sha256_of,
+    write_model_folder,
+)
+from training.run_log import CHALLENGER, CHAMPION, kept_folder, model_name, tracking
+from training.verification import verify_apart
+
+__all__ = ["Promotion", "champion_folder", "promote", "rollback"]
+
+_PREFIX = model_name("")
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What is in force after a promotion or rollback.
+
+    `heads`: the registered version of each head; `refused`: heads that were not promoted, and why;
+    `replaced`: the version that was in force before, None if there was none; `changed` is False when the
+    challenger was the champion already.
+    """
+
+    version: str
+    sha256: str
+    folder: Path
+    heads: dict[str, str]
+    replaced: str | None
+    changed: bool = True
+    refused: dict[str, CheckFailed] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    head: str
+    registered: str
+    folder: VerifiedFolder
+    passport: dict[str, Any]
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        return self.passport["heads"][self.head]["metrics"]
+
+
+def promote(
+    *, mlruns: Path, home: Path, head: str | None = None, version: str | None = None, who: str | None = None
+) -> Promotion:
+    """Put the challenger of each head (or of one) in force; `version` chooses another registered one.
+
+    A head that is not better than the prior rate on the rows of its test is refused and, if it is in
+    force, stays as it is. Raises CheckFailed when nothing is left to promote, NotFound without a
+    challenger, ModelInvalid if the folder fails in a process of its own; the champion is then unchanged.
+    """
+    with tracking(mlruns) as mlflow, one_at_a_time(home):
+        client = mlflow.MlflowClient()
+        candidates = _candidates(client, Path(mlruns), head, version)
+        refused = {
+            each.head: error for each in candidates if (error := _not_better_than_prior(each)) is not None
+        }
+        passing = [each for each in candidates if each.head not in refused]
+        if not passing:
+            raise _all_refused(refused)
+        before = pointer_or_none(home)
+        files = composed_files({each.head: each.folder for each in passing}, _in_force(home, before))
+        registered = {
+            **(before["heads"] if before else {}),
+            **{each.head: each.registered for each in passing},
+        }
+        sha256 = sha256_of(files)
+        if before and before["sha256"] == sha256:
+            _set_aliases(client, registered, before["heads"])
+            return _promotion(home, before, before["version"], refused, changed=False)
+        folder = write_model_folder(version_folder(home, sha256[:12]), files)
+        verify_apart(folder.path, folder.sha256)
+        line = _line("promote", folder.version, sha256, who, before) | {
+            "heads": {each.head: _noted(each) for each in passing},
+            "refused": {name: str(error) for name, error in refused.items()},
+        }
+        pointer = _pointer(line, registered, before)
+        append_line(home, line)
+        switch_pointer(home, pointer)
+        _set_aliases(client, registered, before["heads"] if before else {})
+    return _promotion(home, pointer, line["replaced"], refused)
+
+
+def rollback(*, mlruns: Path, home: Path, who: str | None = None) -> Promotion:
+    """Put the champion before the present one in force again.
+
+    Raises NotFound if there is none, ModelInvalid if its folder is broken; nothing is changed then.
+    """
+    with tracking(mlruns) as mlflow, one_at_a_time(home):
+        before = champion_pointer(home)
+        if not before["history"]:
+            raise NotFound(
+                zh=f"在用模型 {before['version']} 之前没有其他模型，无法退回。",
+                en=f"There was no champion before {before['version']}; nothing to roll back to.",
+                field="version",
+            )
+        earlier = before["history"][-1]
+        verify_apart(version_folder(home, earlier["version"]), earlier["sha256"])
+        line = _line("rollback", earlier["version"], earlier["sha256"], who, before) | {
+            "heads": earlier["heads"]
+        }
+        pointer = {**earlier, "promotion": line["promotion"], "history": before["history"][:-1]}
+        append_line(home, line)
+        switch_pointer(home, pointer)
+        _set_aliases(mlflow.MlflowClient(), pointer["heads"], before["heads"])
+    return _promotion(home, pointer, before["version"], {})
+
+
+def _candidates(client: Any, mlruns: Path, head: str | None, version: str | None) -> list[_Candidate]:
+    """The registered versions that are to be put in force, by head."""
+    names = [model.name for model in client.search_registered_models() if model.name.startswith(_PREFIX)]
+    found = []
+    for name in sorted(names):
+        if head is not None and name != model_name(head):
+            continue
+        registered = _registered(client, name, version)
+        if registered is not None:
+            found.append(_candidate(mlruns, name.removeprefix(_PREFIX), registered))
+    if not found:
+        what = f"{head or '*'} {version or CHALLENGER}"
+        raise NotFound(
+            zh=f"没有可启用的模型（{what}）。请先运行 siterisk train。",
+            en=f"There is no model to promote ({what}). Run siterisk train first.",
+            field="version" if version else "head",
+        )
+    return found
+
+
+def _registered(client: Any, name: str, version: str | None) -> Any:
+    """The version by number or by folder; the challenger without one. None if there is none."""
+    versions = client.search_model_versions(f"name = '{name}'")
+    if version is None:
+        return next((each for each in versions if CHALLENGER in _aliases(client, name, each)), None)
+    for each in versions:
+        if str(each.version) == version or each.tags.get("siterisk.folder") == version:
+            return each
+    return None
+
+
+def _aliases(client: Any, name: str, version: Any) -> list[str]:
+    return list(client.get_model_version(name, version.version).aliases)
+
+
+def _candidate(mlruns: Path, head: str, registered: Any) -> _Candidate:
+    folder = kept_folder(mlruns, registered.tags.get("siterisk.folder", "unknown"))
+    verified = read_verified(folder, sha256=registered.tags.get("siterisk.folder_sha256"))
+    return _Candidate(head, str(registered.version), verified, verified.json(PASSPORT))
+
+
+def _not_better_than_prior(candidate: _Candidate) -> CheckFailed | None:
+    """Why the head may not be promoted: it says no more than the prior rate about the rows of its test."""
+    model = candidate.figures["model"]
+    skill, auc = model.get("log_loss_skill"), model.get("auc")
+    if skill is not None and auc is not None and skill > 0 and auc > 0.5:
+        return None
+    shown = f"AUC {_shown(auc)}, log-loss skill {_shown(skill)}"
+    return CheckFailed(
+        zh=f"目标 {candidate.head}：在测试期不优于先验比率（{shown}，结果 {candidate.figures['outcomes']} 起），未启用。"
+        "请用更长的记录重新训练。",
+        en=f"Head {candidate.head} is not better than the prior rate on the rows of its test ({shown}, "
+        f"{candidate.figures['outcomes']} outcomes) and was not promoted. Train on longer records.",
+        field="head",
+    )
+
+
+def _shown(figure: float | None) -> str:
+    return "–" if figure is None else f"{figure:.3f}"
+
+
+def _all_refused(refused: Mapping[str, CheckFailed]) -> CheckFailed:
+    return CheckFailed(
+        zh="没有启用任何模型。" + "".join(error.zh for error in refused.values()),
+        en="Nothing was promoted. " + " ".join(error.en for error in refused.values()),
+        field="head",
+    )
+
+
+def _in_force(home: Path, pointer: dict[str, Any] | None) -> VerifiedFolder | None:
+    return (
+        read_verified(version_folder(home, pointer["version"]), sha256=pointer["sha256"]) if pointer else None
+    )
+
+
+def _line(
+    action: str, version: str, sha256: str, who: str | None, before: dict[str, Any] | None
+) -> dict[str, Any]:
+    return {
+        "promotion": uuid.uuid4().hex,
+        "at": now().isoformat(),
+        "who": who or getpass.getuser(),
+        "action": action,
+        "version": version,
+        "sha256": sha256,
+        "replaced": before["version"] if before else None,
+    }
+
+
+def _noted(candidate: _Candidate) -> dict[str, Any]:
+    figures = candidate.figures
+    return {
+        "registered": candidate.registered,
+        "folder_sha256": candidate.folder.sha256,
+        "snapshot_sha256": candidate.passport["snapshot_sha256"],
+        "until": candidate.passport["until"],
+        "outcomes": figures["outcomes"],
+        "auc": figures["model"].get("auc"),
+        "log_loss_skill": figures["model"].get("log_loss_skill"),
+        "auc_of_violation_count": figures["violation_count"].get("auc"),
+    }
+
+
+def _pointer(line: dict[str, Any], heads: dict[str, str], before: dict[str, Any] | None) -> dict[str, Any]:
+    history = []
+    if before:
+        earlier = {name: value for name, value in before.items() if name != "history"}
+        history = [*before["history"], earlier]
+    return {
+        "version": line["version"],
+        "sha256": line["sha256"],
+        "promotion": line["promotion"],
+        "heads": heads,
+        "history": history,
+    }
+
+
+def _set_aliases(client: Any, heads: Mapping[str, str], before: Mapping[str, str]) -> None:
+    for head, number in heads.items():
+        client.set_registered_model_alias(model_name(head), CHAMPION, number)
+    for head in set(before) - set(heads):
+        client.delete_registered_model_alias(model_name(head), CHAMPION)
+
+
+def _promotion(
+    home: Path,
+    pointer: dict[str, Any],
+    replaced: str | None,
+    refused: dict[str, CheckFailed],
+    *,
+    changed: bool = True,
+) -> Promotion:
+    version = pointer["version"]
+    return Promotion(
+        version=version,
+        sha256=pointer["sha256"],
+        folder=version_folder(home, version),
+        heads=dict(pointer["heads"]),
+        replaced=replaced,
+        changed=changed,
+        refused=refused,
+    )
