@@ -65,14 +65,24 @@ class RunningSum:
 
     @classmethod
     def of(cls, spans: Spans, weights: Ints, entities: int) -> RunningSum:
-        """Each span adds its weight at its start and takes it away at its end."""
-        ends = spans.ends < NEVER
-        who = np.concatenate([spans.entities, spans.entities[ends]])
-        when = np.concatenate([spans.starts, spans.ends[ends]])
-        change = np.concatenate([weights, -weights[ends]])
-        order = np.lexsort((when, who))
+        """Each span adds its weight at its start and takes it away at its end.
+
+        Where a fact's next version goes on with the same weight, nothing changes in between.
+        """
+        begins, ends = np.ones(len(weights), bool), spans.ends < NEVER
+        goes_on = (
+            (spans.entities[1:] == spans.entities[:-1])
+            & (weights[1:] == weights[:-1])
+            & (spans.starts[1:] == spans.ends[:-1])
+        )
+        begins[1:] &= ~goes_on
+        ends[:-1] &= ~goes_on
+        who = np.concatenate([spans.entities[begins], spans.entities[ends]])
+        when = np.concatenate([spans.starts[begins], spans.ends[ends]])
+        change = np.concatenate([weights[begins], -weights[ends]])
+        order, change_offsets = kernels.by_entity_and_moment(who, when, entities)
         offsets = np.empty(entities + 1, np.int64)
-        moments, totals = kernels.running_totals(who[order], when[order], change[order], offsets)
+        moments, totals = kernels.running_totals(change_offsets, when[order], change[order], offsets)
         return cls(offsets, moments, totals)
 
     def at(self, entities: Ints, as_of: Ints) -> Ints:
@@ -103,8 +113,7 @@ class LeadingFact:
     @classmethod
     def of(cls, spans: Spans, ranks: Ints, entities: int) -> LeadingFact:
         """`ranks`: one a span, distinct among the spans of an entity that are in force together."""
-        order = np.lexsort((spans.starts, spans.entities))
-        span_offsets = np.searchsorted(spans.entities[order], np.arange(entities + 1))
+        order, span_offsets = kernels.by_entity_and_moment(spans.entities, spans.starts, entities)
         offsets = np.empty(entities + 1, np.int64)
         moments, leaders = kernels.follow_highest(
             span_offsets, spans.starts[order], spans.ends[order], ranks[order], offsets

@@ -14,8 +14,8 @@ from data_contracts.contract import contract
 from data_contracts.records import Records
 from features.catalogue import load_catalogue
 from features.fact_index import FactIndex
-from tests.slow_reference import SlowCity
 from tests.random_cities import PROJECTS, moments_of_interest, random_city
+from tests.slow_reference import SlowCity
 
 CATALOGUE = load_catalogue()
 NAMES = [feature.name for feature in CATALOGUE.features]

@@ -1,0 +1,102 @@
+"""Where a site stands, which sites make the cohort, and how fresh the knowledge of a site is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.records import Records
+from features.catalogue import load_catalogue
+from features.fact_index import FactIndex
+
+
+def index_of(projects: dict[str, list], **tables: dict[str, list]) -> FactIndex:
+    frames = {name: pd.DataFrame(columns) for name, columns in (tables | {"projects": projects}).items()}
+    return FactIndex.build(Records.from_tables(frames), load_catalogue())
+
+
+def statuses(index: FactIndex, *days: str) -> list[str]:
+    return index.status(["P1"] * len(days), list(days)).tolist()
+
+
+def test_a_site_goes_from_unknown_to_not_started_to_active_to_finished():
+    index = index_of(
+        {
+            "project_id": ["P1", "P1"],
+            "recorded_at": ["2024-01-10", "2024-09-05"],
+            "start_date": ["2024-02-01", "2024-02-01"],
+            "finish_date": [None, "2024-09-01"],
+        }
+    )
+    days = ("2024-01-10", "2024-01-11", "2024-02-01", "2024-09-05", "2024-09-06")
+    assert statuses(index, *days) == ["UNKNOWN", "NOT_STARTED", "ACTIVE", "ACTIVE", "FINISHED"]
+
+
+def test_a_finish_announced_for_later_is_not_yet_a_finish():
+    index = index_of(
+        {
+            "project_id": ["P1"],
+            "recorded_at": ["2024-01-10"],
+            "start_date": ["2024-01-01"],
+            "finish_date": ["2024-12-31"],
+            "status": ["COMPLETED"],
+        }
+    )
+    assert statuses(index, "2024-06-01", "2024-12-31") == ["ACTIVE", "FINISHED"]
+
+
+def test_a_terminated_site_is_finished_but_not_delivered():
+    index = index_of(
+        {
+            "project_id": ["P1", "P2"],
+            "recorded_at": ["2024-01-10"] * 2,
+            "start_date": ["2023-01-01"] * 2,
+            "finish_date": ["2024-01-05"] * 2,
+            "status": ["TERMINATED", "COMPLETED"],
+        }
+    )
+    assert index.sites("2024-06-01").tolist() == []
+    assert index.sites("2024-06-01", delivered_within_months=24).tolist() == ["P2"]
+    assert index.sites("2026-01-05", delivered_within_months=24).tolist() == []
+
+
+def test_a_site_whose_status_was_never_brought_up_to_date_stays_in_the_cohort():
+    index = index_of(
+        {
+            "project_id": ["P1"],
+            "recorded_at": ["2024-01-10"],
+            "start_date": ["2024-02-01"],
+            "status": ["NOT_STARTED"],
+        }
+    )
+    assert index.sites("2024-03-01").tolist() == ["P1"]
+
+
+def test_a_withdrawn_project_is_unknown():
+    index = index_of(
+        {
+            "project_id": ["P1", "P1"],
+            "recorded_at": ["2024-01-10", "2024-03-01"],
+            "start_date": ["2024-01-01"] * 2,
+            "withdrawn_at": [None, "2024-03-01T00:00"],
+        }
+    )
+    assert statuses(index, "2024-02-01", "2024-03-02") == ["ACTIVE", "UNKNOWN"]
+
+
+def test_the_latest_record_is_of_any_table_and_never_later_than_the_moment():
+    index = index_of(
+        {"project_id": ["P1"], "recorded_at": ["2024-01-10T08:00"], "start_date": ["2024-01-01"]},
+        material_tests={
+            "test_id": ["T1", "T2"],
+            "project_id": ["P1", "P1"],
+            "tested_on": ["2024-02-01"] * 2,
+            "passed": [True, True],
+            "recorded_at": ["2024-02-02T09:00", "2024-05-01T09:00"],
+        },
+    )
+    moments = ["2024-01-09", "2024-01-11", "2024-03-01", "2024-06-01"]
+    found = index.latest_recorded_at(["P1"] * 4, moments)
+    expected = ["NaT", "2024-01-10T08:00", "2024-02-02T09:00", "2024-05-01T09:00"]
+    np.testing.assert_array_equal(found, np.array(expected, "datetime64[us]"))
+    assert np.isnat(index.latest_recorded_at(["P9"], ["2024-06-01"]))[0]
