@@ -109,7 +109,8 @@ def _answer_for_riskiest_site(settings: Settings) -> dict[str, Any]:
             en="The city has no active site; ask for more --projects.",
             field="projects",
         )
-    active.sort(key=lambda site: sum(site["risks"].values()), reverse=True)
+    head = next(iter(active[0]["risks"]))
+    active.sort(key=lambda site: site["risks"][head], reverse=True)
     rows = [f"{site['project_id']},{dt.date.today().isoformat()}" for site in active[:PAIRS_WRITTEN]]
     pairs = settings.home / "pairs.csv"
     pairs.write_text("\n".join(["project_id,as_of", *rows, ""]), encoding="utf-8")

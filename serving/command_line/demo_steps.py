@@ -17,6 +17,7 @@ from data_contracts.errors import InvalidInput
 from data_contracts.progress import Progress
 from serving.command_line.frozen_records import frozen_records
 from serving.command_line.terminal import say
+from serving.command_line.training_report import training_table
 from serving.settings import Settings
 
 STAMP = "demo.json"
@@ -104,10 +105,13 @@ def _train(settings: Settings, city: City, progress: Progress) -> None:
     from training.experiment import train
 
     records = frozen_records(open_records(settings.store_url), settings.home, progress)
-    train(records, mlruns=settings.mlruns, name="demo", seed=city.seed, progress=progress)
+    done = train(records, mlruns=settings.mlruns, name="demo", seed=city.seed, progress=progress)
+    say(training_table(done))
 
 
 def _promote(settings: Settings) -> None:
     from training.promotion import promote
 
-    promote(mlruns=settings.mlruns, home=settings.home)
+    done = promote(mlruns=settings.mlruns, home=settings.home)
+    for why in done.refused.values():
+        say(f"{why.zh}\n{why.en}")

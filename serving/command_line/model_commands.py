@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,7 @@ from data_contracts.errors import InvalidInput
 from serving.command_line.frozen_records import frozen_records
 from serving.command_line.given_records import RecordsOption, records_of
 from serving.command_line.terminal import result, result_json, say, shown_progress
-from serving.command_line.training_report import tell_training
+from serving.command_line.training_report import tell_promotion, tell_training
 from serving.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def promote(
     from training.promotion import promote as switch
 
     settings = _settings()
-    _tell_switch(switch(mlruns=settings.mlruns, home=settings.home, head=head, version=version), as_json)
+    tell_promotion(switch(mlruns=settings.mlruns, home=settings.home, head=head, version=version), as_json)
 
 
 def rollback(*, as_json: JsonOption = False) -> None:
@@ -181,7 +181,7 @@ def rollback(*, as_json: JsonOption = False) -> None:
     from training.promotion import rollback as switch_back
 
     settings = _settings()
-    _tell_switch(switch_back(mlruns=settings.mlruns, home=settings.home), as_json)
+    tell_promotion(switch_back(mlruns=settings.mlruns, home=settings.home), as_json)
 
 
 def in_parts(
@@ -227,7 +227,3 @@ def _hand_out(made: pd.DataFrame, out: Path | None, as_json: bool) -> None:
         result_json({"rows": len(made), "out": str(out)} if out else as_rows(made))
     elif out is None:
         result(as_csv(made).rstrip("\n"))
-
-
-def _tell_switch(done: Any, as_json: bool) -> None:
-    raise NotImplementedError

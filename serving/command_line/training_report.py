@@ -8,6 +8,7 @@ from serving.command_line.terminal import result, result_json, say, table
 
 if TYPE_CHECKING:
     from training.experiment import TrainingResult
+    from training.promotion import Promotion
 
 HEADER = (
     "目标 head",
@@ -39,11 +40,43 @@ def tell_training(done: TrainingResult, as_json: bool) -> None:
             }
         )
         return
-    rows = [_row(head, figures, done.registered[head]) for head, figures in done.figures.items()]
-    result(table(rows, HEADER))
-    for head, why in done.left_out.items():
-        result(f"{head}: 未训练 / left out: {why.zh} {why.en}")
+    result(training_table(done))
     say(f"模型 / model {done.version} → {done.folder}")
+
+
+def training_table(done: TrainingResult) -> str:
+    """A line for each head trained, and why another was not."""
+    rows = [_row(head, figures, done.registered[head]) for head, figures in done.figures.items()]
+    left_out = [f"{head}: 未训练 / left out: {why.zh} {why.en}" for head, why in done.left_out.items()]
+    return "\n".join([table(rows, HEADER), *left_out])
+
+
+def tell_promotion(done: Promotion, as_json: bool) -> None:
+    """Which model is in force now, which heads it has, and which were refused and why."""
+    if as_json:
+        result_json(
+            {
+                "version": done.version,
+                "sha256": done.sha256,
+                "folder": str(done.folder),
+                "heads": done.heads,
+                "replaced": done.replaced,
+                "changed": done.changed,
+                "refused": {head: {"zh": why.zh, "en": why.en} for head, why in done.refused.items()},
+            }
+        )
+        return
+    heads = ", ".join(f"{head} v{number}" for head, number in done.heads.items())
+    if done.changed:
+        result(f"在用模型 / champion {done.version}: {heads}" + _replacing(done.replaced))
+    else:
+        result(f"在用模型未变 / champion unchanged {done.version}: {heads}")
+    for why in done.refused.values():
+        result(f"{why.zh}\n{why.en}")
+
+
+def _replacing(version: str | None) -> str:
+    return f"（此前 / before: {version}）" if version else ""
 
 
 def _row(head: str, figures: dict[str, Any], version: str) -> tuple[Any, ...]:
@@ -51,7 +84,7 @@ def _row(head: str, figures: dict[str, Any], version: str) -> tuple[Any, ...]:
     return (
         head,
         figures["rows"],
-        figures["positives"],
+        figures["outcomes"],
         _number(model.get("auc"), 3),
         _number(model.get("average_precision"), 4),
         _number(model.get("lift_at_5pct"), 2),
