@@ -52,6 +52,8 @@ class FactIndex:
         projects, enterprises = _register(records, "project_id"), _register(records, "enterprise_id")
         shelf = FactShelf(records, catalogue.rules, projects, enterprises)
         measures = build_measures(catalogue.features, shelf, progress)
+        for role in {feature.role for feature in catalogue.features if feature.role}:
+            shelf.links.holder(role)
         return cls(
             catalogue=catalogue,
             projects=projects,

@@ -148,5 +148,5 @@ def _is_one_of(table: FactTable, column: str, wanted: tuple[str | bool, ...]) ->
     found = values.isin(list(wanted)).to_numpy(bool, na_value=False)
     listed = table.contract.column(column).code_list
     if OTHER in wanted and listed and not code_list(listed).closed:
-        found |= (values.notna() & ~values.isin(list(code_list(listed).codes))).to_numpy(bool)
+        found = found | (values.notna() & ~values.isin(list(code_list(listed).codes))).to_numpy(bool)
     return found

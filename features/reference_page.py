@@ -1,0 +1,106 @@
+"""The reference page of the features, `docs/features.md`, written from the catalogue alone.
+
+`python -m features.reference_page` writes it; a test holds that the committed page is current.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data_contracts.code_list import code_list
+from features.catalogue import Catalogue, load_catalogue
+from features.feature import ELSEWHERE, FAMILIES, MEASURES, RATIO, Feature
+
+PAGE = Path(__file__).parents[1] / "docs" / "features.md"
+_DIRECTIONS = {1: "raises the risk", -1: "lowers the risk", 0: "—"}
+
+INTRODUCTION = """\
+# Features
+
+The {count} features of catalogue {version}, of which {in_model} may be used in a model, in the nine families of the
+trade. This page is written from `features/catalogue.yaml`; after a change there, `python -m features.reference_page`
+writes it anew. SHA-256 of the declaration: `{hash}`.
+
+A feature at `as_of` sees a fact from the later of the day it happened and the moment it was on file, until it is
+revoked, repaired, expired, corrected or withdrawn; a closing counts from the later of its own day and the moment the
+version that carries it was on file. A window of *n* days holds the facts of day *d* while `as_of` is before *d* + *n*.
+
+Features of a role speak of the enterprise that holds it on the site at `as_of` (of several, the one that joined
+last). An event of a site belongs to every enterprise that held the role on the day it happened, once each.
+*elsewhere* leaves out the events of the site asked about. Where a row names the party answerable, it is that one's:
+instead of the holder of the role for violations, beside it for accidents.
+
+*Expected* is the direction in which a larger value can move the risk; models are held to it. *Can be gamed* marks
+what a site could make look better without being safer. Features not used in a model serve baselines, audits and as
+denominators: how much an enterprise builds is a denominator, never a feature.
+"""
+
+
+def reference_page(catalogue: Catalogue | None = None) -> str:
+    """The page as Markdown."""
+    catalogue = catalogue or load_catalogue()
+    parts = [
+        INTRODUCTION.format(
+            count=len(catalogue.features),
+            in_model=len(catalogue.names),
+            version=catalogue.version,
+            hash=catalogue.hash,
+        )
+    ]
+    for family, english in FAMILIES.items():
+        members = [feature for feature in catalogue.features if feature.family == family]
+        parts.append(f"## {family} · {english}\n")
+        parts.append("| feature | 中文 | English | computed as | expected | missing means |")
+        parts.append("| --- | --- | --- | --- | --- | --- |")
+        parts += [_line(feature) for feature in members]
+        parts.append("")
+    parts.append("## Measures\n")
+    parts += [f"- `{word}`: {meaning}" for word, meaning in MEASURES.items()]
+    return "\n".join(parts) + "\n"
+
+
+def _line(feature: Feature) -> str:
+    notes = [] if feature.in_model else ["not in models"]
+    notes += ["can be gamed"] if feature.gameable else []
+    name = f"`{feature.name}`" + (f" ({'; '.join(notes)})" if notes else "")
+    unit = f"，{feature.unit}" if feature.unit else ""
+    cells = (
+        name,
+        feature.label_zh + unit,
+        feature.label_en,
+        computed_as(feature),
+        _DIRECTIONS[feature.direction],
+        feature.missing,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def computed_as(feature: Feature) -> str:
+    """The declaration in one line, in the words of the catalogue."""
+    if feature.measure == RATIO:
+        return f"`{feature.numerator}` / `{feature.denominator}`"
+    if feature.table is None:
+        return MEASURES[feature.measure]
+    of = f" {feature.column}" if feature.column else ""
+    of += f" / {feature.over}" if feature.over else ""
+    of += f" of distinct {feature.distinct}" if feature.distinct else ""
+    said = [f"{feature.measure}{of} in {feature.table}"]
+    said += [f"{column}: {' or '.join(map(_word, values))}" for column, values in feature.where.items()]
+    said += [f"from {feature.since}"] if feature.since else []
+    said += [f"not before {feature.counts_from}"] if feature.counts_from else []
+    said += [f"until {' or '.join(feature.until)}"] if feature.until else []
+    said += [f"{feature.window_days} days"] if feature.window_days else []
+    said += [f"and {feature.lingers_days} days after its end"] if feature.lingers_days else []
+    if feature.role:
+        where = " on its other projects" if feature.scope == ELSEWHERE else ""
+        said.append(f"of the {code_list('roles').codes[feature.role].en}{where}")
+    return "; ".join(said)
+
+
+def _word(value: str | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(reference_page(), encoding="utf-8")
