@@ -6,13 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
-from data_contracts.synthetic_city.enterprises import Enterprises
 from data_contracts.synthetic_city.filing import filed
+from data_contracts.synthetic_city.groundwork import Block, City
 from data_contracts.synthetic_city.hazard import SiteMonths
 from data_contracts.synthetic_city.inspection_rows import revoked
-from data_contracts.synthetic_city.parties import Parties
-from data_contracts.synthetic_city.rows import NONE, Rows, chosen, days_as_dates, seconds_as_moments, serial_ids, stack, words
-from data_contracts.synthetic_city.sites import Sites
+from data_contracts.synthetic_city.rows import (
+    NONE,
+    Rows,
+    chosen,
+    days_as_dates,
+    seconds_as_moments,
+    serial_ids,
+    stack,
+    words,
+)
 
 NEW_CODES_FROM = int(np.datetime64("2026-07-01").astype(np.int64))
 
@@ -26,21 +33,23 @@ def draw_accidents(plan: CityPlan, panel: SiteMonths, hazard: NDArray, block: in
     return {"_site": panel.site[row], "_row": row, "_day": day, "_fatal": random.random(len(row)) < fatal_share}
 
 
-def accident_rows(plan: CityPlan, sites: Sites, firms: Enterprises, parties: Parties, drawn: Rows, block: int) -> Rows:
+def accident_rows(city: City, block: Block, drawn: Rows) -> Rows:
     """The accidents as filed; a few are revoked in a later version."""
-    random, declared = block_stream(plan, "accident rows", block), plan.declared
+    plan, sites = city.plan, block.sites
+    random, declared = block_stream(plan, "accident rows", block.number), plan.declared
     day, site, fatal, count = drawn["_day"], drawn["_site"], drawn["_fatal"], len(drawn["_day"])
     larger = fatal & (random.random(count) < declared["accidents.larger_share"])
-    deaths = fatal + (fatal & (random.random(count) < declared["accidents.two_deaths_share"]))
+    two = fatal & (random.random(count) < declared["accidents.two_deaths_share"])
+    deaths = fatal.astype(np.int64) + two
     deaths = np.where(larger, 3 + np.minimum(random.geometric(0.5, count) - 1, 5), deaths)
     injured = np.where(fatal, random.random(count) < 0.15, np.minimum(random.geometric(0.85, count), 8))
     rows: Rows = {
         "_happened": day,
         "_recorded": filed(plan, random, day, "alert"),
-        "accident_id": serial_ids("A", block, count),
+        "accident_id": serial_ids("A", block.number, count),
         "occurred_on": days_as_dates(day),
         "project_id": sites.ids[site],
-        "enterprise_id": firms.code_on(parties.contractor_on(site, day), day),
+        "enterprise_id": city.firms.code_on(block.parties.contractor_on(site, day), day),
         "accident_type": _types(plan, random, day, larger),
         "code_version": words(("1986", "2025"), (day >= NEW_CODES_FROM).astype(int)),
         "deaths": deaths.astype(float),

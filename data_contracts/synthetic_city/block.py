@@ -8,145 +8,119 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.synthetic_city import accidents, defects, inspection_rows, violations
-from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
-from data_contracts.synthetic_city.enterprises import Enterprises
+from data_contracts.synthetic_city.city_plan import block_stream
 from data_contracts.synthetic_city.filing import filed, on_file, on_register
-from data_contracts.synthetic_city.findings import find, serious_probability
+from data_contracts.synthetic_city.findings import find
+from data_contracts.synthetic_city.groundwork import Block, City
 from data_contracts.synthetic_city.hazard import SiteMonths, site_months
 from data_contracts.synthetic_city.machines import machinery_rows
-from data_contracts.synthetic_city.parties import Parties, draw_parties, party_rows
+from data_contracts.synthetic_city.parties import draw_parties
+from data_contracts.synthetic_city.party_rows import party_rows
+from data_contracts.synthetic_city.progress_rows import progress_rows
 from data_contracts.synthetic_city.project_rows import project_rows
 from data_contracts.synthetic_city.rows import Rows, stack
-from data_contracts.synthetic_city.site_records import alarm_rows, attendance_rows, manager_presence, material_test_rows
-from data_contracts.synthetic_city.sites import Sites, draw_sites
-from data_contracts.synthetic_city.stages import progress_rows, stage_starts
-from data_contracts.synthetic_city.stations import Stations
+from data_contracts.synthetic_city.site_records import (
+    alarm_rows,
+    attendance_rows,
+    manager_presence,
+    material_test_rows,
+)
+from data_contracts.synthetic_city.sites import draw_sites
+from data_contracts.synthetic_city.stages import stage_starts
 from data_contracts.synthetic_city.visit_effect import effective_hazard, visited_share
 from data_contracts.synthetic_city.visits import at_work, first_round, follow_up, patrols
-from data_contracts.synthetic_city.works import dangerous_work_rows, draw_works
-
-
-@dataclass(frozen=True)
-class City:
-    """What all blocks share."""
-
-    plan: CityPlan
-    firms: Enterprises
-    stations: Stations
-
-
-@dataclass(frozen=True)
-class Block:
-    """A block of sites as drawn, before anything is written down."""
-
-    number: int
-    sites: Sites
-    starts: NDArray
-    works: Rows
-    parties: Parties
-    panel: SiteMonths
-    presence: NDArray
+from data_contracts.synthetic_city.work_rows import dangerous_work_rows
+from data_contracts.synthetic_city.works import draw_works
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """The visits of a block with their findings, in rounds, and what they did to the hazard."""
+    """A block's hidden hazard, its visits with their findings in rounds (letter, visits, findings), and
+    what the visits did to the hazard."""
 
+    panel: SiteMonths
     rounds: list[tuple[str, Rows, Rows]]
     open_hazards: NDArray
     visited_share: NDArray
     hazard: NDArray
     accidents: Rows
+    site_frailty: NDArray
 
 
 def draw_block(city: City, number: int) -> Block:
-    """The sites of a block, their parties, stages, works and hidden hazard."""
-    plan = city.plan
-    sites = draw_sites(plan, number)
-    starts = stage_starts(plan, sites, number)
-    works = draw_works(plan, sites, starts, number)
-    parties = draw_parties(plan, sites, city.firms, number)
-    presence = manager_presence(plan, sites, number)
-    panel = site_months(plan, sites, city.firms, parties, starts, works, presence, number)
-    return Block(number, sites, starts, works, parties, panel, presence)
+    """The sites of a block, their stages, works and parties."""
+    sites = draw_sites(city.plan, number)
+    starts = stage_starts(city.plan, sites, number)
+    return Block(
+        number=number,
+        sites=sites,
+        starts=starts,
+        works=draw_works(city.plan, sites, starts, number),
+        parties=draw_parties(city.plan, sites, city.firms, number),
+        presence=manager_presence(city.plan, sites, number),
+    )
 
 
 def inspect_block(city: City, block: Block) -> Inspected:
-    """Visits, patrols that look for open hazards, rechecks; accidents; visits after fatal ones."""
-    plan, sites, panel = city.plan, block.sites, block.panel
-    first = _round(city, block, first_round(plan, sites, panel, block.number), "A")
+    """The hidden hazard; visits, patrols that look for open hazards, rechecks; accidents; visits after fatal ones."""
+    plan, sites, panel = city.plan, block.sites, site_months(city, block)
+    first = _round(city, block, panel, first_round(city, block, panel), "A")
     still_open = violations.open_hazards(sites, panel, first[2])
-    second = _round(city, block, patrols(plan, sites, panel, still_open, block.number), "B")
-    third = _round(city, block, _rechecks(city, block, [first[1], second[1]]), "C")
-    everyone = stack([{n: r[1][n] for n in ("_site", "_day")} for r in (first, second, third)])
-    share = visited_share(plan, panel, everyone)
+    second = _round(city, block, panel, patrols(city, block, panel, still_open), "B")
+    third = _round(city, block, panel, _rechecks(city, block, panel, [first[1], second[1]]), "C")
+    share = visited_share(plan, panel, stack([{name: r[1][name] for name in ("_site", "_day")} for r in (first, second, third)]))
     hazard = effective_hazard(plan, panel, share)
     happened = accidents.draw_accidents(plan, panel, hazard, block.number)
     fatal = np.nonzero(happened["_fatal"])[0]
     after = at_work(plan, sites, panel, follow_up(happened, fatal, happened["_day"][fatal] + 1, "EMERGENCY"))
-    rounds = [first, second, third, _round(city, block, after, "D")]
-    return Inspected(rounds, still_open, share, hazard, happened)
+    frailty = np.zeros(len(sites))
+    frailty[panel.site] = panel.frailty_site
+    rounds = [first, second, third, _round(city, block, panel, after, "D")]
+    return Inspected(panel, rounds, still_open, share, hazard, happened, frailty)
 
 
 def block_tables(city: City, block: Block, inspected: Inspected) -> dict[str, list[Rows]]:
     """Everything of a block that is on file at the end of the last day, by table."""
-    plan, sites, number = city.plan, block.sites, block.number
-    firms, parties = city.firms, block.parties
+    panel = inspected.panel
     visits = stack([visits for _, visits, _ in inspected.rounds])
-    orders = inspection_rows.order_rows(plan, sites, visits, number)
-    expected = defects.defect_rate(plan, sites, firms, parties, site_frailty(block))
+    orders = inspection_rows.order_rows(city, block, visits)
+    expected = defects.defect_rate(city, block, inspected.site_frailty)
     registers = {
-        "projects": project_rows(plan, sites, block.starts, orders, number),
-        "project_parties": party_rows(plan, sites, firms, parties, block.starts, number),
-        "dangerous_works": dangerous_work_rows(plan, sites, block.works, number),
-        "progress": progress_rows(plan, sites, block.starts, number),
-        "machinery": machinery_rows(plan, sites, block.starts, block.works, number),
+        "projects": project_rows(city, block, orders),
+        "project_parties": party_rows(city, block),
+        "dangerous_works": dangerous_work_rows(city, block),
+        "progress": progress_rows(city, block),
+        "machinery": machinery_rows(city, block),
     }
     events = {
-        "inspections": [inspection_rows.inspection_rows(plan, sites, city.stations, visits, number)],
+        "inspections": [inspection_rows.inspection_rows(city, block, visits)],
         "orders": [orders],
-        "violations": [
-            violations.violation_rows(plan, sites, firms, parties, seen, found, letter, number)
-            for letter, seen, found in inspected.rounds
-        ],
-        "leader_points": [inspection_rows.point_rows(plan, sites, parties, visits, number)],
-        "accidents": [accidents.accident_rows(plan, sites, firms, parties, inspected.accidents, number)],
-        "defects": [defects.defect_rows(plan, sites, expected, number)],
-        "attendance": [attendance_rows(plan, sites, block.panel, block.presence, number)],
-        "material_tests": [material_test_rows(plan, sites, firms, parties, block.panel, number)],
-        "monitor_alarms": [alarm_rows(plan, sites, block.panel, number)],
+        "violations": [violations.violation_rows(city, block, seen, found, letter) for letter, seen, found in inspected.rounds],
+        "leader_points": [inspection_rows.point_rows(city, block, visits)],
+        "accidents": [accidents.accident_rows(city, block, inspected.accidents)],
+        "defects": [defects.defect_rows(city, block, expected)],
+        "attendance": [attendance_rows(city, block, panel)],
+        "material_tests": [material_test_rows(city, block, panel)],
+        "monitor_alarms": [alarm_rows(city, block, panel)],
     }
-    return {name: [on_register(plan, rows)] for name, rows in registers.items()} | {
-        name: [on_file(plan, rows) for rows in parts] for name, parts in events.items()
+    return {name: [on_register(city.plan, rows)] for name, rows in registers.items()} | {
+        name: [on_file(city.plan, rows) for rows in parts] for name, parts in events.items()
     }
 
 
-def site_frailty(block: Block) -> NDArray:
-    """Each site's own frailty; 0 for a site that was never followed."""
-    frailty = np.zeros(len(block.sites))
-    frailty[block.panel.site] = block.panel.frailty_site
-    return frailty
-
-
-def serious(city: City, block: Block) -> NDArray:
-    """Probability that a random visit is serious, for each row of the panel."""
-    return serious_probability(city.plan, block.sites, block.panel, city.stations)
-
-
-def _round(city: City, block: Block, visits: Rows, letter: str) -> tuple[str, Rows, Rows]:
+def _round(city: City, block: Block, panel: SiteMonths, visits: Rows, letter: str) -> tuple[str, Rows, Rows]:
     """Visits with what they found, and the findings as groups."""
-    random = block_stream(city.plan, f"findings {letter}", block.number)
-    seen = find(city.plan, random, block.sites, block.panel, city.stations, visits)
+    seen = find(city, block, panel, visits, letter)
+    random = block_stream(city.plan, f"visits filed {letter}", block.number)
     seen["_recorded"] = filed(city.plan, random, seen["_day"], "usual")
     seen["_id"] = inspection_rows.ids_of(seen, block.number, letter)
-    return letter, seen, violations.found(city.plan, block.sites, block.panel, seen, letter, block.number)
+    return letter, seen, violations.found(city, block, panel, seen, letter)
 
 
-def _rechecks(city: City, block: Block, seen: list[Rows]) -> Rows:
+def _rechecks(city: City, block: Block, panel: SiteMonths, seen: list[Rows]) -> Rows:
     random = block_stream(city.plan, "rechecks", block.number)
-    names = ("_site", "_day", "_partial", "_stop", "_type", "_probability")
-    visits = stack([{name: part[name] for name in names} for part in seen])
+    visits = stack([{name: part[name] for name in ("_site", "_day", "_partial", "_stop")} for part in seen])
     share = city.plan.declared["visits.recheck_share"]
     again = np.nonzero((visits["_partial"] | visits["_stop"]) & (random.random(len(visits["_day"])) < share))[0]
     days = visits["_day"][again] + 7 + random.integers(0, 14, len(again))
-    return at_work(city.plan, block.sites, block.panel, follow_up(visits, again, days, "RECHECK"))
+    return at_work(city.plan, block.sites, panel, follow_up(visits, again, days, "RECHECK"))

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.synthetic_city import visits
-from data_contracts.synthetic_city.block import Block, City, Inspected, draw_block, inspect_block, site_frailty
+from data_contracts.synthetic_city.block import Inspected, draw_block, inspect_block
 from data_contracts.synthetic_city.city_plan import plan_city
 from data_contracts.synthetic_city.declaration import Declaration, load_declaration
 from data_contracts.synthetic_city.defects import defect_rate
 from data_contracts.synthetic_city.enterprises import draw_enterprises
 from data_contracts.synthetic_city.findings import finding_factor
-from data_contracts.synthetic_city.hazard import MEDIAN_AREA
+from data_contracts.synthetic_city.groundwork import Block, City
+from data_contracts.synthetic_city.hazard import MEDIAN_AREA, SiteMonths, site_months
 from data_contracts.synthetic_city.sites import CATEGORIES
 from data_contracts.synthetic_city.stations import draw_stations
 
@@ -50,25 +51,29 @@ def calibrate(variance: float, *, projects: int = 20_000, years: int = 3, seed: 
     return {"scale": declared.calibrated["scale"], **numbers}
 
 
-def _blocks(declared: Declaration, projects: int, years: int, seed: int) -> Iterator[tuple[City, Block, NDArray]]:
+def _blocks(declared: Declaration, projects: int, years: int, seed: int) -> Iterator[tuple[City, Block]]:
     plan = plan_city(declared, projects=projects, years=years, seed=seed, last_day=LAST_DAY)
     city = City(plan, draw_enterprises(plan), draw_stations(plan))
     for number in range(plan.blocks):
         block = draw_block(city, number)
         if len(block.sites):
-            panel = block.panel
-            yield city, block, (panel.begin >= plan.first_day) & (panel.end <= plan.last_day + 1)
+            yield city, block
+
+
+def _in_span(city: City, panel: SiteMonths) -> NDArray:
+    return (panel.begin >= city.plan.first_day) & (panel.end <= city.plan.last_day + 1)
 
 
 def _scale(declared: Declaration, projects: int, years: int, seed: int) -> float:
     """Factor of the visible terms that gives the variance its visible part."""
     plain = dataclasses.replace(declared, calibrated={**declared.calibrated, "scale": 1.0})
-    visible = np.concatenate([block.panel.visible[mine] for _, block, mine in _blocks(plain, projects, years, seed)])
+    panels = [(city, site_months(city, block)) for city, block in _blocks(plain, projects, years, seed)]
+    visible = np.concatenate([panel.visible[_in_span(city, panel)] for city, panel in panels])
     return float(np.sqrt(declared.variance * (1 - declared["hazard.invisible_share"]) / visible.var()))
 
 
 def _one_pass(declared: Declaration, projects: int, years: int, seed: int) -> dict[str, float]:
-    parts = [_measured(city, block, inspect_block(city, block), mine) for city, block, mine in _blocks(declared, projects, years, seed)]
+    parts = [_measured(city, block, inspect_block(city, block)) for city, block in _blocks(declared, projects, years, seed)]
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     span, factor = whole["years"], whole["factor"]
     routine, patrol = span * whole["routine"], span * whole["patrol"]
@@ -103,11 +108,11 @@ def _one_pass(declared: Declaration, projects: int, years: int, seed: int) -> di
     }
 
 
-def _measured(city: City, block: Block, inspected: Inspected, mine: NDArray) -> dict[str, NDArray]:
-    plan, panel, sites = city.plan, block.panel, block.sites
+def _measured(city: City, block: Block, inspected: Inspected) -> dict[str, NDArray]:
+    plan, panel, sites = city.plan, inspected.panel, block.sites
     area = (sites.area[panel.site] / MEDIAN_AREA) ** plan.declared["visits.routine_area_exponent"]
     homes = (sites.category == CATEGORIES.index("BLD_RES")) & ~sites.terminated
-    expected = defect_rate(plan, sites, city.firms, block.parties, site_frailty(block))
+    expected = defect_rate(city, block, inspected.site_frailty)
     columns = {
         "years": panel.years,
         "factor": finding_factor(plan, panel),
@@ -120,6 +125,7 @@ def _measured(city: City, block: Block, inspected: Inspected, mine: NDArray) -> 
         "defects": expected[homes],
         "homes": plan.declared["defects.verified_per_10000_m2"] * sites.area[homes] / 10_000,
     }
+    mine = _in_span(city, panel)
     return {name: column[mine] for name, column in columns.items()} | per_site
 
 

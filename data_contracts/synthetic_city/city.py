@@ -6,12 +6,13 @@ import datetime as dt
 from pathlib import Path
 
 from data_contracts.progress import Progress, silent
-from data_contracts.synthetic_city.block import City, block_tables, draw_block, inspect_block
+from data_contracts.synthetic_city.block import block_tables, draw_block, inspect_block
 from data_contracts.synthetic_city.city_plan import plan_city
 from data_contracts.synthetic_city.declaration import load_declaration
 from data_contracts.synthetic_city.enterprise_rows import enterprise_tables
 from data_contracts.synthetic_city.enterprises import draw_enterprises
 from data_contracts.synthetic_city.filing import on_file
+from data_contracts.synthetic_city.groundwork import City
 from data_contracts.synthetic_city.stations import draw_stations, station_tables
 from data_contracts.synthetic_city.surroundings import surroundings_tables
 from data_contracts.synthetic_city.truth_files import TruthWriter

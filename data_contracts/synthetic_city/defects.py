@@ -5,27 +5,36 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.synthetic_city.city_plan import MONTH_DAYS, CityPlan, block_stream
-from data_contracts.synthetic_city.enterprises import Enterprises
+from data_contracts.synthetic_city.city_plan import MONTH_DAYS, block_stream
 from data_contracts.synthetic_city.filing import filed, filed_after
-from data_contracts.synthetic_city.parties import Parties
+from data_contracts.synthetic_city.groundwork import Block, City
 from data_contracts.synthetic_city.rows import (
-    DAY_SECONDS, NONE, Rows, chosen, constant, days_as_dates, later_version, numbered, seconds_as_moments, serial_ids, stack,
+    DAY_SECONDS,
+    NONE,
+    Rows,
+    chosen,
+    constant,
+    days_as_dates,
+    later_version,
+    numbered,
+    seconds_as_moments,
+    serial_ids,
+    stack,
     words,
 )  # fmt: skip
-from data_contracts.synthetic_city.sites import CATEGORIES, Sites
+from data_contracts.synthetic_city.sites import CATEGORIES
 
 AFTER = ("HOTLINE_12345", "PETITION", "INSURANCE", "OTHER")
 BEFORE = ("TIS", "UNIT_ACCEPTANCE", "INSPECTION", "TEST")
 
 
-def defect_rate(plan: CityPlan, sites: Sites, firms: Enterprises, parties: Parties, frailty: NDArray) -> NDArray:
+def defect_rate(city: City, block: Block, frailty: NDArray) -> NDArray:
     """Verified defects that each site will have within the declared months of delivery, expected.
 
     `frailty` is the site's own; the contractor's is that of the one at completion.
     """
-    declared = plan.declared
-    contractor = parties.contractor_on(np.arange(len(sites)), sites.finish)
+    declared, sites, firms = city.plan.declared, block.sites, city.firms
+    contractor = block.parties.contractor_on(np.arange(len(sites)), sites.finish)
     log_quality = (
         declared["defects.credit"] * firms.poorness[contractor]
         + declared["defects.compression"] * (sites.compression - declared["sites.compression"][0]) / declared["sites.compression"][1]
@@ -37,9 +46,10 @@ def defect_rate(plan: CityPlan, sites: Sites, firms: Enterprises, parties: Parti
     return np.where(sites.category == CATEGORIES.index("DEMO"), 0, expected)
 
 
-def defect_rows(plan: CityPlan, sites: Sites, expected: NDArray, block: int) -> Rows:
+def defect_rows(city: City, block: Block, expected: NDArray) -> Rows:
     """Complaints after delivery and findings before it; verified and closed in later versions."""
-    random, declared = block_stream(plan, "defects", block), plan.declared
+    plan, sites = city.plan, block.sites
+    random, declared = block_stream(plan, "defects", block.number), plan.declared
     delivered = np.where(sites.terminated, 0.0, expected)
     share = declared["defects.verified_share"]
     after = np.repeat(np.arange(len(sites)), random.poisson(delivered / share))
@@ -49,22 +59,23 @@ def defect_rows(plan: CityPlan, sites: Sites, expected: NDArray, block: int) -> 
     before = np.repeat(np.arange(len(sites)), random.poisson(expected * ratio))
     day_before = sites.finish[before] - 1 - random.integers(0, 120, len(before))
     site, day = np.concatenate([after, before]), np.concatenate([day_after, day_before])
+    early = np.repeat([False, True], [len(after), len(before)])
     keep = day > sites.start[site]
-    early = np.repeat([False, True], [len(after), len(before)])[keep]
-    return _versions(plan, random, sites, site[keep], day[keep], early, block)
+    return _versions(city, block, random, {"_site": site[keep], "_day": day[keep], "_early": early[keep]})
 
 
-def _versions(
-    plan: CityPlan, random: np.random.Generator, sites: Sites, site: NDArray, day: NDArray, early: NDArray, block: int
-) -> Rows:
-    declared, count = plan.declared, len(site)
+def _versions(city: City, block: Block, random: np.random.Generator, drawn: Rows) -> Rows:
+    plan, sites, declared = city.plan, block.sites, city.plan.declared
+    site, day, early = drawn["_site"], drawn["_day"], drawn["_early"]
+    count = len(site)
     true = early | (random.random(count) < declared["defects.verified_share"])
     types = declared["defects.types"]
-    channel = np.where(early, words(BEFORE, (random.random(count) * 4).astype(int)), words(AFTER, (random.random(count) ** 1.5 * 4).astype(int)))
+    channels = random.random((2, count)) * 4
+    channel = np.where(early, words(BEFORE, channels[0].astype(int)), words(AFTER, (channels[1] ** 1.5 / 2).astype(int)))
     rows: Rows = {
         "_happened": day,
         "_recorded": filed(plan, random, day, "usual"),
-        "defect_id": serial_ids("D", block, count),
+        "defect_id": serial_ids("D", block.number, count),
         "project_id": sites.ids[site],
         "reported_on": days_as_dates(day),
         "category": words(list(types), chosen(random, types, count)),

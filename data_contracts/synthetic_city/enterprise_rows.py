@@ -8,8 +8,18 @@ from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
 from data_contracts.synthetic_city.enterprises import KINDS, Enterprises
 from data_contracts.synthetic_city.filing import filed, filed_after, on_register
 from data_contracts.synthetic_city.rows import (
-    DAY_SECONDS, NONE, Rows, constant, days_as_dates, first_day_of, later_version, seconds_as_moments, serial_ids,
-    stack, take, words,
+    DAY_SECONDS,
+    NONE,
+    Rows,
+    constant,
+    days_as_dates,
+    first_day_of,
+    later_version,
+    seconds_as_moments,
+    serial_ids,
+    stack,
+    take,
+    words,
 )  # fmt: skip
 
 KIND_NAMES = ("建设", "置业", "监理", "设计", "勘察", "专业工程", "劳务", "检测", "机械", "风险管理")

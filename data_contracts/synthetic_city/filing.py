@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.synthetic_city.city_plan import CityPlan
-from data_contracts.synthetic_city.rows import DAY_SECONDS, NONE, Rows, days_as_dates, length, seconds_as_moments, take
+from data_contracts.synthetic_city.rows import (
+    DAY_SECONDS,
+    NONE,
+    Rows,
+    days_as_dates,
+    length,
+    seconds_as_moments,
+    take,
+)
 
 OFFICE_OPENS, OFFICE_HOURS = 8 * 3600, 10 * 3600
 

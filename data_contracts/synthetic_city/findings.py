@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.synthetic_city.city_plan import CityPlan
+from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
+from data_contracts.synthetic_city.groundwork import Block, City
 from data_contracts.synthetic_city.hazard import SiteMonths
 from data_contracts.synthetic_city.rows import Rows
-from data_contracts.synthetic_city.sites import Sites
-from data_contracts.synthetic_city.stations import Stations
 from data_contracts.synthetic_city.visits import TYPES
 
 DISPOSALS = ("NONE", "ON_SPOT", "RECTIFY", "PARTIAL_STOP", "STOP")
@@ -22,25 +21,25 @@ def finding_factor(plan: CityPlan, panel: SiteMonths) -> NDArray:
     return np.exp(declared["findings.visible_exponent"] * panel.visible + declared["findings.frailty_exponent"] * frailty)
 
 
-def serious_probability(plan: CityPlan, sites: Sites, panel: SiteMonths, stations: Stations) -> NDArray:
+def serious_probability(city: City, block: Block, panel: SiteMonths) -> NDArray:
     """Probability in each row that a random visit finds a major hazard or ends in a partial stop or stop.
 
     It is the mean over the teams of the site's agency.
     """
-    numbers = plan.declared.calibrated
+    plan, numbers = city.plan, city.plan.declared.calibrated
     rate = (numbers["major"] + numbers["partial_stop"] + numbers["stop"]) * finding_factor(plan, panel)
-    strictness = stations.representative_strictness()[sites.agency]
+    strictness = city.stations.representative_strictness()[block.sites.agency]
     total = np.zeros(len(panel))
     for column in range(strictness.shape[1]):
         total += -np.expm1(-rate * strictness[panel.site, column])
     return total / strictness.shape[1]
 
 
-def find(
-    plan: CityPlan, random: np.random.Generator, sites: Sites, panel: SiteMonths, stations: Stations, visits: Rows
-) -> Rows:
+def find(city: City, block: Block, panel: SiteMonths, visits: Rows, letter: str) -> Rows:
     """The visits with their team, hazards found, major ones among them, papers and score."""
+    plan, sites, stations = city.plan, block.sites, city.stations
     numbers, declared = plan.declared.calibrated, plan.declared
+    random = block_stream(plan, f"findings {letter}", block.number)
     agency = np.where(visits["_type"] == TYPES.index("CITY_PATROL"), len(stations.first_team) - 2, sites.agency[visits["_site"]])
     team = stations.draw_team(random, agency)
     quieter = np.array([declared["findings.quieter"].get(kind, 1.0) for kind in TYPES])[visits["_type"]]
@@ -53,8 +52,8 @@ def find(
     stop |= visits["_type"] == TYPES.index("EMERGENCY")
     partial = _happens(random, np.where(patrol, numbers["patrol_partial_stop"], numbers["partial_stop"]) * factor)
     hazards = np.maximum(hazards, np.maximum(np.minimum(major, 9), partial | stop))
-    rectify = np.where(patrol, random.random(len(hazards)) < declared["findings.patrol_rectify_share"], _happens(random, numbers["rectify"] * hazards))
-    rectify = rectify & (hazards > 0)
+    on_patrol = random.random(len(hazards)) < declared["findings.patrol_rectify_share"]
+    rectify = np.where(patrol, on_patrol, _happens(random, numbers["rectify"] * hazards)) & (hazards > 0)
     disposal = np.select([stop, partial, rectify, hazards > 0], [4, 3, 2, 1], 0)
     return {
         **visits,

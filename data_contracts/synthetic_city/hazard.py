@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
-from data_contracts.synthetic_city.enterprises import Enterprises, site_frailty_sd
-from data_contracts.synthetic_city.parties import Parties
+from data_contracts.synthetic_city.enterprises import site_frailty_sd
+from data_contracts.synthetic_city.groundwork import Block, City
 from data_contracts.synthetic_city.rows import Rows, first_day_of, month_of
-from data_contracts.synthetic_city.sites import CATEGORIES, Sites
+from data_contracts.synthetic_city.sites import CATEGORIES
 from data_contracts.synthetic_city.stages import STAGES, stage_on
 
 YEAR_DAYS = 365.25
@@ -52,10 +52,9 @@ class SiteMonths:
         return len(self.site)
 
 
-def site_months(
-    plan: CityPlan, sites: Sites, firms: Enterprises, parties: Parties, starts: NDArray, works: Rows, presence: NDArray, block: int
-) -> SiteMonths:
-    """The hazard of a block of sites in all months of the panel; `presence` is the manager's attendance."""
+def site_months(city: City, block: Block) -> SiteMonths:
+    """The hazard of a block of sites in all months of the panel."""
+    plan, sites, firms, parties = city.plan, block.sites, city.firms, block.parties
     declared = plan.declared
     low, high = plan.panel_days
     begin, end = np.maximum(sites.start, low), np.minimum(sites.finish, high)
@@ -67,11 +66,11 @@ def site_months(
     row_begin = np.maximum(begin[site], first_day_of(month))
     row_end = np.minimum(end[site], first_day_of(month + 1))
     middle = (row_begin + row_end) // 2
-    stage = stage_on(starts, site, middle)
+    stage = stage_on(block.starts, site, middle)
     contractor = parties.contractor_on(site, middle)
-    overscale, unreviewed = _works_under_way(works, site, month, first_row, first_month, months)
-    normal = block_stream(plan, "frailty", block).standard_normal(len(sites))
-    visible = _site_terms(plan, sites, firms, parties, presence)[site]
+    overscale, unreviewed = _works_under_way(block.works, (first_row, first_month, months, len(site)))
+    normal = block_stream(plan, "frailty", block.number).standard_normal(len(sites))
+    visible = _site_terms(city, block)[site]
     visible = visible + _month_terms(plan, month, stage, overscale, unreviewed)
     visible = visible + declared["hazard.deep_pit"] * ((sites.pit_depth[site] >= 12) & (stage == STAGES.index("30")))
     visible = visible + declared["hazard.contractor_credit"] * firms.poorness[contractor]
@@ -85,12 +84,12 @@ def site_months(
     )  # fmt: skip
 
 
-def _site_terms(plan: CityPlan, sites: Sites, firms: Enterprises, parties: Parties, presence: NDArray) -> NDArray:
+def _site_terms(city: City, block: Block) -> NDArray:
     """The terms that stay the same as long as the site lives."""
-    declared = plan.declared
+    declared, sites, firms, parties = city.plan.declared, block.sites, city.firms, block.parties
     multipliers = declared["hazard.category_multipliers"]
     category = np.log([multipliers.get(name, 1.0) for name in CATEGORIES])[sites.category]
-    missed = np.where(sites.has_devices, 0.83 - presence, 0.0)
+    missed = np.where(sites.has_devices, 0.83 - block.presence, 0.0)
     return (
         category
         + declared["hazard.area_exponent"] * np.log(sites.area / MEDIAN_AREA)
@@ -115,12 +114,9 @@ def _month_terms(plan: CityPlan, month: NDArray, stage: NDArray, overscale: NDAr
     )
 
 
-def _works_under_way(
-    works: Rows, site: NDArray, month: NDArray, first_row: NDArray, first_month: NDArray, months: NDArray
-) -> tuple[NDArray, NDArray]:
+def _works_under_way(works: Rows, rows_of: tuple[NDArray, NDArray, NDArray, int]) -> tuple[NDArray, NDArray]:
     """Over-scale works under way in each row, and those of them without an expert-reviewed plan."""
     mine = works["_overscale"]
-    rows_of = (first_row, first_month, months, len(site))
     under_way = _count_months(works["_site"][mine], works["_from"][mine], works["_to"][mine], rows_of)
     open_plan = mine & (works["_reviewed"] > works["_from"])
     unreviewed = _count_months(works["_site"][open_plan], works["_from"][open_plan], works["_reviewed"][open_plan], rows_of)

@@ -8,19 +8,28 @@ from numpy.typing import NDArray
 from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
 from data_contracts.synthetic_city.filing import filed, filed_after
 from data_contracts.synthetic_city.findings import DISPOSALS
-from data_contracts.synthetic_city.parties import Parties
+from data_contracts.synthetic_city.groundwork import Block, City
 from data_contracts.synthetic_city.rows import (
-    DAY_SECONDS, NONE, Rows, chosen, days_as_dates, later_version, numbered, seconds_as_moments, serial_ids, stack,
+    DAY_SECONDS,
+    NONE,
+    Rows,
+    chosen,
+    days_as_dates,
+    later_version,
+    numbered,
+    seconds_as_moments,
+    serial_ids,
+    stack,
     words,
 )  # fmt: skip
-from data_contracts.synthetic_city.sites import Sites, agencies
-from data_contracts.synthetic_city.stations import Stations
+from data_contracts.synthetic_city.sites import agencies
 from data_contracts.synthetic_city.visits import TRIGGERED, TYPES
 
 
-def inspection_rows(plan: CityPlan, sites: Sites, stations: Stations, visits: Rows, block: int) -> Rows:
+def inspection_rows(city: City, block: Block, visits: Rows) -> Rows:
     """One row a visit."""
-    random, count = block_stream(plan, "inspection rows", block), len(visits["_day"])
+    plan, sites, stations = city.plan, block.sites, city.stations
+    random, count = block_stream(plan, "inspection rows", block.number), len(visits["_day"])
     triggered = np.isin(visits["_type"], [TYPES.index(kind) for kind in TRIGGERED])
     return {
         "_happened": visits["_day"],
@@ -42,9 +51,9 @@ def inspection_rows(plan: CityPlan, sites: Sites, stations: Stations, visits: Ro
     }
 
 
-def order_rows(plan: CityPlan, sites: Sites, visits: Rows, block: int) -> Rows:
+def order_rows(city: City, block: Block, visits: Rows) -> Rows:
     """A row for each paper: notices, partial stops and stops; lifted in a later version."""
-    random = block_stream(plan, "orders", block)
+    plan, sites, random = city.plan, block.sites, block_stream(city.plan, "orders", block.number)
     median, spread = plan.declared["findings.lift_days"]
     papers = [(visits["_rectify"], "RECTIFY", 10), (visits["_partial"], "PARTIAL_STOP", 15), (visits["_stop"], "STOP", 20)]
     visit = np.concatenate([np.nonzero(mask)[0] for mask, _, _ in papers])
@@ -59,7 +68,7 @@ def order_rows(plan: CityPlan, sites: Sites, visits: Rows, block: int) -> Rows:
         "_site": visits["_site"][visit],
         "_stop": kind == 2,
         "_lifted": lifted,
-        "order_id": serial_ids("O", block, count),
+        "order_id": serial_ids("O", block.number, count),
         "project_id": sites.ids[visits["_site"][visit]],
         "kind": words([name for _, name, _ in papers], kind),
         "issued_on": days_as_dates(issued),
@@ -72,9 +81,10 @@ def order_rows(plan: CityPlan, sites: Sites, visits: Rows, block: int) -> Rows:
     return stack([{**rows, "_final": np.zeros(count, bool)}, {**closed, "_final": np.ones(count, bool)}])
 
 
-def point_rows(plan: CityPlan, sites: Sites, parties: Parties, visits: Rows, block: int) -> Rows:
+def point_rows(city: City, block: Block, visits: Rows) -> Rows:
     """记分 of project managers and chief supervisors, after patrols above all; a few are revoked."""
-    random, declared = block_stream(plan, "points", block), plan.declared
+    plan, sites, parties = city.plan, block.sites, block.parties
+    random, declared = block_stream(plan, "points", block.number), plan.declared
     share = np.where(visits["_patrol"], declared["findings.patrol_points_share"], declared["findings.routine_points_share"])
     share = share * np.where(visits["_patrol"], 1, np.minimum(visits["_hazards"] / 6, 3))
     visit = np.nonzero(random.random(len(share)) < share)[0]
@@ -86,7 +96,7 @@ def point_rows(plan: CityPlan, sites: Sites, parties: Parties, visits: Rows, blo
     rows: Rows = {
         "_happened": day,
         "_recorded": filed(plan, random, day, "usual"),
-        "record_id": serial_ids("L", block, count),
+        "record_id": serial_ids("L", block.number, count),
         "project_id": sites.ids[site],
         "points": np.array([float(step) for step in steps])[chosen(random, steps, count)],
         "given_on": days_as_dates(day),
@@ -111,7 +121,8 @@ def penalised(plan: CityPlan, random: np.random.Generator, visits: Rows) -> NDAr
     """Which visits end in an administrative penalty."""
     declared = plan.declared
     share = np.where(visits["_patrol"], declared["findings.patrol_penalty_share"], declared["findings.routine_penalty_share"])
-    return (random.random(len(share)) < share * np.where(visits["_patrol"], 1, np.minimum(visits["_hazards"] / 6, 3))) & (visits["_hazards"] > 0)
+    share = share * np.where(visits["_patrol"], 1, np.minimum(visits["_hazards"] / 6, 3))
+    return (random.random(len(share)) < share) & (visits["_hazards"] > 0)
 
 
 def ids_of(visits: Rows, block: int, letter: str) -> NDArray:

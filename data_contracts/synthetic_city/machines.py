@@ -5,20 +5,29 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
+from data_contracts.synthetic_city.city_plan import block_stream
 from data_contracts.synthetic_city.filing import filed, filed_after
-from data_contracts.synthetic_city.rows import NONE, Rows, constant, days_as_dates, later_version, serial_ids, stack
-from data_contracts.synthetic_city.sites import Sites
+from data_contracts.synthetic_city.groundwork import Block, City
+from data_contracts.synthetic_city.rows import (
+    NONE,
+    Rows,
+    constant,
+    days_as_dates,
+    later_version,
+    serial_ids,
+    stack,
+)
 from data_contracts.synthetic_city.stages import ABSENT, window
 
 
-def machinery_rows(plan: CityPlan, sites: Sites, starts: NDArray, works: Rows, block: int) -> Rows:
+def machinery_rows(city: City, block: Block) -> Rows:
     """Tower cranes and hoists: installed, inspected every year, and removed in a later version."""
-    random, declared = block_stream(plan, "machinery", block), plan.declared
+    plan, sites, works = city.plan, block.sites, block.works
+    random, declared = block_stream(plan, "machinery", block.number), plan.declared
     cranes = np.nonzero(works["code"] == b"CRANE")[0]
     several = 1 + np.minimum(sites.area[works["_site"][cranes]] / 40_000, 7).astype(int)
     crane = np.repeat(cranes, several)
-    begin, end = window(starts, sites.finish, "40", "60")
+    begin, end = window(block.starts, sites.finish, "40", "60")
     hoisted = np.nonzero((sites.height > 30) & (begin != ABSENT) & (random.random(len(sites)) < declared["works.hoist_share"]))[0]
     site = np.concatenate([works["_site"][crane], hoisted])
     installed = np.concatenate([works["_from"][crane], (begin + (end - begin) // 4)[hoisted]])
@@ -29,7 +38,7 @@ def machinery_rows(plan: CityPlan, sites: Sites, starts: NDArray, works: Rows, b
     rows: Rows = {
         "_key": np.arange(count),
         "_recorded": filed(plan, random, installed, "usual"),
-        "machine_id": serial_ids("M", block, count),
+        "machine_id": serial_ids("M", block.number, count),
         "project_id": sites.ids[site],
         "kind": np.concatenate([constant("TOWER_CRANE", len(crane)), constant("HOIST", len(hoisted))]),
         "made_on": days_as_dates(installed - (age * 365.25).astype(np.int64) - 30),

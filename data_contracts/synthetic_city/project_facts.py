@@ -38,15 +38,11 @@ def lasting_facts(plan: CityPlan, random: np.random.Generator, sites: Sites) -> 
 def _names(plan: CityPlan, random: np.random.Generator, sites: Sites) -> Rows:
     region = words(districts(plan), sites.district)
     lot, day = sites.number, _digits(sites.permit)
-    project = sites.number - sites.number % 3 * (sites.number % 5 == 0)  # some lots belong to one project
     return {
         "project_id": sites.ids,
-        "name": np.array([f"模拟工程{n:05d} · {CATEGORY_NAMES[c]}".encode() for n, c in zip(lot, sites.category, strict=True)] or [b""])[: len(lot)],
+        "name": np.char.add(numbered("模拟工程", lot, 6), words([f" · {name}" for name in CATEGORY_NAMES], sites.category)),
         "permit_no": joined(region, day, numbered("", lot % 99 + 1, 2), words(PERMIT_CLASSES, sites.category)),
-        "investment_project_code": joined(
-            day[:].view("S1").reshape(-1, 8)[:, 2:6].copy().view("S4").ravel(), words(["-"], np.zeros(len(lot), int)), region,
-            words(["-47-01-", "-70-01-", "-82-01-"], sites.category % 3), numbered("", project % 1_000_000, 6),
-        ),
+        "investment_project_code": _investment_codes(sites, region, day),
         "region_code": region,
         "agency_code": words(agencies(plan), sites.agency),
         "category": words(CATEGORIES, sites.category),
@@ -55,6 +51,18 @@ def _names(plan: CityPlan, random: np.random.Generator, sites: Sites) -> Rows:
         "structure_type": _one_of(random, sites.category, STRUCTURES, "099"),
         "permit_date": days_as_dates(sites.permit),
     }  # fmt: skip
+
+
+def _investment_codes(sites: Sites, region: NDArray, day: NDArray) -> NDArray:
+    """Codes in the form of GB/T 40058-2021; every second lot in the district of the lot before shares its code."""
+    count = len(sites)
+    codes = joined(
+        np.array([text[2:6] for text in day] or [b"0000"])[:count], words(["-"], np.zeros(count, int)), region,
+        words(["-47-01-", "-70-01-", "-82-01-"], sites.category % 3), numbered("", sites.number % 1_000_000, 6),
+    )  # fmt: skip
+    before = np.maximum(np.arange(count) - 1, 0)
+    shared = (sites.district == sites.district[before]) & (sites.number % 2 == 0)
+    return np.where(shared, codes[before], codes)
 
 
 def _works(random: np.random.Generator, sites: Sites) -> Rows:

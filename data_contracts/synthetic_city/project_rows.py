@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
 from data_contracts.synthetic_city.filing import OFFICE_HOURS, OFFICE_OPENS, filed
+from data_contracts.synthetic_city.groundwork import Block, City
 from data_contracts.synthetic_city.project_facts import lasting_facts
 from data_contracts.synthetic_city.rows import DAY_SECONDS, NONE, Rows, days_as_dates, stack, take, words
 from data_contracts.synthetic_city.sites import Sites
@@ -15,10 +16,10 @@ STATUSES = ("NOT_STARTED", "ACTIVE", "STOPPED", "RESUMED", "AWAITING_ACCEPTANCE"
 KEEP = NONE + 1  # an event that leaves a column as it was
 
 
-def project_rows(plan: CityPlan, sites: Sites, starts: NDArray, orders: Rows, block: int) -> Rows:
+def project_rows(city: City, block: Block, orders: Rows) -> Rows:
     """All versions of a block of sites, each a whole row; `orders` gives stops and their end."""
-    random = block_stream(plan, "project rows", block)
-    events = _in_order(_events(plan, random, sites, starts, orders))
+    plan, sites, random = city.plan, block.sites, block_stream(city.plan, "project rows", block.number)
+    events = _in_order(_events(plan, random, sites, block.starts, orders))
     site = events["_site"]
     permits = events["_day"] * DAY_SECONDS + OFFICE_OPENS + random.integers(0, OFFICE_HOURS, len(site))
     late = filed(plan, random, events["_day"], "usual")  # a permit is issued on the register itself

@@ -6,12 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
-from data_contracts.synthetic_city.enterprises import Enterprises
 from data_contracts.synthetic_city.filing import filed, filed_after
+from data_contracts.synthetic_city.groundwork import Block, City
 from data_contracts.synthetic_city.hazard import MEDIAN_AREA, SiteMonths
-from data_contracts.synthetic_city.parties import Parties
 from data_contracts.synthetic_city.rows import (
-    DAY_SECONDS, NONE, Rows, chosen, days_as_dates, first_day_of, later_version, seconds_as_moments, serial_ids, stack, take,
+    DAY_SECONDS,
+    NONE,
+    Rows,
+    chosen,
+    days_as_dates,
+    first_day_of,
+    later_version,
+    seconds_as_moments,
+    serial_ids,
+    stack,
+    take,
     words,
 )  # fmt: skip
 from data_contracts.synthetic_city.sites import Sites
@@ -26,15 +35,18 @@ TEST_ITEMS = {
 
 def manager_presence(plan: CityPlan, sites: Sites, block: int) -> NDArray:
     """Lasting attendance of each site's project manager, as a share of the days required."""
-    return block_stream(plan, "presence", block).beta(*plan.declared["site_records.pm_attendance"], len(sites))
+    more, less = plan.declared["site_records.pm_attendance"]
+    return block_stream(plan, "presence", block).beta(more, less, len(sites))
 
 
-def attendance_rows(plan: CityPlan, sites: Sites, panel: SiteMonths, presence: NDArray, block: int) -> Rows:
+def attendance_rows(city: City, block: Block, panel: SiteMonths) -> Rows:
     """Monthly totals of three posts at the sites that have devices."""
-    random, declared = block_stream(plan, "attendance", block), plan.declared
+    plan, sites, presence = city.plan, block.sites, block.presence
+    random, declared = block_stream(plan, "attendance", block.number), plan.declared
     row = np.nonzero(sites.has_devices[panel.site] & (panel.begin >= plan.first_day) & (panel.end <= plan.last_day + 1))[0]
     site, begin, end = panel.site[row], panel.begin[row], panel.end[row]
-    supervisor = random.beta(*declared["site_records.supervisor_attendance"], len(sites))
+    more, less = declared["site_records.supervisor_attendance"]
+    supervisor = random.beta(more, less, len(sites))
     low, high = declared["site_records.safety_officers_from_m2"]
     officers = 1 + (sites.area >= low) + (sites.area >= high)
     short = (random.random(len(sites)) < declared["site_records.safety_officer_short_share"]) & (officers > 1)
@@ -61,17 +73,16 @@ def attendance_rows(plan: CityPlan, sites: Sites, panel: SiteMonths, presence: N
     return take(rows, np.argsort(rows["_order"], kind="stable"))
 
 
-def material_test_rows(
-    plan: CityPlan, sites: Sites, firms: Enterprises, parties: Parties, panel: SiteMonths, block: int
-) -> Rows:
+def material_test_rows(city: City, block: Block, panel: SiteMonths) -> Rows:
     """Material tests of the stages that have any; poorer contractors fail more."""
-    random, declared = block_stream(plan, "material tests", block), plan.declared
+    plan, sites = city.plan, block.sites
+    random, declared = block_stream(plan, "material tests", block.number), plan.declared
     tested = np.array([stage in TEST_ITEMS for stage in STAGES])
     rate = declared["site_records.tests_per_year"] * (sites.area / MEDIAN_AREA)[panel.site] ** 0.5 * tested[panel.stage]
     row = np.repeat(np.arange(len(panel)), random.poisson(rate * panel.years))
     site, count = panel.site[row], len(row)
     day = panel.begin[row] + (random.random(count) * (panel.end - panel.begin)[row]).astype(np.int64)
-    poorness = firms.poorness[parties.contractor_on(site, day)]
+    poorness = city.firms.poorness[block.parties.contractor_on(site, day)]
     fails = declared["site_records.test_fail_share"] * np.exp(declared["site_records.test_credit_exponent"] * poorness)
     names = sorted({item for items in TEST_ITEMS.values() for item in items})
     choices = [np.array([names.index(item) for item in TEST_ITEMS.get(stage, ("OTHER",))]) for stage in STAGES]
@@ -82,7 +93,7 @@ def material_test_rows(
     return {
         "_happened": day,
         "_recorded": filed(plan, random, day, "slow"),
-        "test_id": serial_ids("Q", block, count),
+        "test_id": serial_ids("Q", block.number, count),
         "project_id": sites.ids[site],
         "tested_on": days_as_dates(day),
         "passed": (random.random(count) >= fails).astype(float),
@@ -90,9 +101,10 @@ def material_test_rows(
     }
 
 
-def alarm_rows(plan: CityPlan, sites: Sites, panel: SiteMonths, block: int) -> Rows:
+def alarm_rows(city: City, block: Block, panel: SiteMonths) -> Rows:
     """Monitoring alarms of deep pits while they are dug; cleared in a later version."""
-    random, declared = block_stream(plan, "alarms", block), plan.declared
+    plan, sites = city.plan, block.sites
+    random, declared = block_stream(plan, "alarms", block.number), plan.declared
     dug = (sites.pit_depth[panel.site] >= 12) & np.isin(panel.stage, [STAGES.index("20"), STAGES.index("30")])
     frailty = panel.frailty_site + panel.frailty_contractor
     rate = declared["site_records.alarms_per_year"] * np.exp(declared["site_records.alarm_frailty_exponent"] * frailty) * dug
@@ -104,7 +116,7 @@ def alarm_rows(plan: CityPlan, sites: Sites, panel: SiteMonths, block: int) -> R
     rows: Rows = {
         "_happened": day,
         "_recorded": raised + random.integers(10, 3600, count),
-        "alarm_id": serial_ids("N", block, count),
+        "alarm_id": serial_ids("N", block.number, count),
         "project_id": sites.ids[site],
         "raised_at": seconds_as_moments(raised),
         "kind": words(("PIT", "SETTLEMENT"), (random.random(count) < 0.3).astype(int)),

@@ -7,8 +7,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.synthetic_city.city_plan import SITES_A_BLOCK, CityPlan, block_stream, duration_days, site_area
-from data_contracts.synthetic_city.rows import chosen, first_day_of, month_of, numbered
+from data_contracts.synthetic_city.city_plan import (
+    SITES_A_BLOCK,
+    CityPlan,
+    block_stream,
+    duration_days,
+    site_area,
+)
+from data_contracts.synthetic_city.rows import Rows, chosen, first_day_of, month_of, numbered
 
 NATURES = ("NEW", "REBUILD", "EXTEND", "MAINTAIN", "DEMOLISH")
 BUILDINGS = ("BLD_RES", "BLD_PUB", "BLD_IND", "BLD_WH")
@@ -77,17 +83,16 @@ def draw_sites(plan: CityPlan, block: int) -> Sites:
         mine = nature == position
         area[mine] = site_area(declared, name, area_normal[mine])
         duration[mine] = duration_days(declared, name, normal[mine], area[mine])
-    area = np.round(area, 1)
     finish = start + np.maximum(duration.astype(np.int64), 30)
-    sites = _with_facts(plan, random, number, start, finish, nature, area)
+    drawn = {"number": number, "start": start, "finish": finish, "nature": nature, "area": np.round(area, 1)}
+    sites = _with_facts(plan, random, drawn)
     horizon = first_day_of(month_of(np.array([plan.first_day])) - declared["sites.delivered_kept_months"])[0]
     return sites.kept((sites.finish > horizon) & (sites.permit <= plan.last_day))
 
 
-def _with_facts(
-    plan: CityPlan, random: np.random.Generator, number: NDArray, start: NDArray, finish: NDArray, nature: NDArray, area: NDArray
-) -> Sites:
-    declared, count = plan.declared, len(number)
+def _with_facts(plan: CityPlan, random: np.random.Generator, drawn: Rows) -> Sites:
+    declared, count = plan.declared, len(drawn["number"])
+    start, finish, nature, area = drawn["start"], drawn["finish"], drawn["nature"], drawn["area"]
     district, agency = _place(plan, random, count)
     category = _category(plan, random, nature)
     price = np.round(np.clip(0.32 * area * np.exp(0.35 * random.standard_normal(count)), 20, 2_000_000), 1)
@@ -101,10 +106,10 @@ def _with_facts(
     by_price = ~is_building & (price >= declared["sites.attendance_from_cny10k"])
     renewal = random.random(count) < _by_nature(plan, "urban_renewal_shares")[nature]
     return Sites(
-        number=number, start=start, finish=finish, nature=nature, category=category, district=district, agency=agency,
+        **drawn, category=category, district=district, agency=agency,
         permit=start + slack - random.integers(3, 60, count), planned_start=start + slack,
         terminated=random.random(count) < declared["sites.terminated_share"],
-        area=area, price=price, height=height, span=span, pit_depth=pit,
+        price=price, height=height, span=span, pit_depth=pit,
         has_curtain_wall=(category == _code("CW")) | (is_building & (height > 24) & ~is_home & (random.random(count) < 0.6)),
         prefab_rate=np.where(is_building & (nature == 0) & (random.random(count) < 0.6), np.round(random.uniform(35, 60, count)), 0.0),
         compression=compression, contract_days=np.maximum(((finish - start) / (1 + delay)).astype(np.int64), 20),

@@ -1,4 +1,4 @@
-"""Stages of the works: when each site enters which, and the table `progress`."""
+"""Stages of the works: when each site enters which."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
-from data_contracts.synthetic_city.filing import filed
-from data_contracts.synthetic_city.rows import Rows, days_as_dates, words
 from data_contracts.synthetic_city.sites import CATEGORIES, Sites
 
 STAGES = ("10", "20", "30", "40", "50", "60", "65", "70", "80")
@@ -44,27 +42,6 @@ def window(starts: NDArray, finish: NDArray, first: str, last: str) -> tuple[NDA
     begin = starts[:, low : high + 1].min(axis=1)
     after = np.concatenate([starts[:, high + 1 :], finish[:, None]], axis=1).min(axis=1)
     return begin, np.where(begin == ABSENT, ABSENT, after)
-
-
-def progress_rows(plan: CityPlan, sites: Sites, starts: NDArray, block: int) -> Rows:
-    """One row for each stage entered, with what the plan had said and the share done."""
-    random = block_stream(plan, "progress", block)
-    site, stage = np.nonzero(starts != ABSENT)
-    entered = starts[site, stage]
-    done = (entered - sites.start[site]) / np.maximum(sites.finish - sites.start, 1)[site]
-    planned_share = sites.contract_days[site] / np.maximum(sites.finish - sites.start, 1)[site]
-    planned = sites.start[site] + (planned_share * (entered - sites.start[site])).astype(np.int64)
-    recorded = filed(plan, random, entered, "slow")
-    return {
-        "_key": site * len(STAGES) + stage,
-        "_happened": entered,
-        "_recorded": recorded,
-        "project_id": sites.ids[site],
-        "stage_code": words(STAGES, stage),
-        "entered_on": days_as_dates(entered),
-        "planned_on": days_as_dates(planned),
-        "progress_pct": np.round(100 * done, 0),
-    }
 
 
 def _kind(sites: Sites, kinds: list[str]) -> NDArray:

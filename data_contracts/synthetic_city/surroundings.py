@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
 from data_contracts.synthetic_city.filing import on_file
 from data_contracts.synthetic_city.rows import (
-    DAY_SECONDS, NONE, Rows, chosen, constant, days_as_dates, later_version, numbered, seconds_as_moments, stack, words,
+    DAY_SECONDS,
+    NONE,
+    Rows,
+    chosen,
+    constant,
+    days_as_dates,
+    later_version,
+    numbered,
+    seconds_as_moments,
+    stack,
+    words,
 )  # fmt: skip
 from data_contracts.synthetic_city.sites import districts
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from data_contracts.synthetic_city.block import Block, City, Inspected, serious, site_frailty
+from data_contracts.synthetic_city.block import Inspected
 from data_contracts.synthetic_city.declaration import DECLARATION_FILE
 from data_contracts.synthetic_city.defects import defect_rate
 from data_contracts.synthetic_city.enterprises import KINDS
+from data_contracts.synthetic_city.findings import serious_probability
+from data_contracts.synthetic_city.groundwork import Block, City
 from data_contracts.synthetic_city.rows import Rows, days_as_dates, first_day_of, words
 from data_contracts.synthetic_city.sites import agencies
 from data_contracts.synthetic_city.stages import STAGES
@@ -27,7 +30,8 @@ class TruthWriter:
     def __init__(self, out: Path, city: City) -> None:
         self.folder = out / TRUTH_FOLDER
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._city, self._writers = city, {}
+        self._city = city
+        self._writers: dict[str, pq.ParquetWriter] = {}
         self._waiting: dict[str, list[pa.Table]] = {"site_months": [], "sites": []}
         plan, firms, stations = city.plan, city.firms, city.stations
         self._write_whole("teams", {
@@ -47,7 +51,7 @@ class TruthWriter:
     def write(self, block: Block, inspected: Inspected) -> None:
         """Add the truth of a block, from the city's first month on."""
         self._add("site_months", _site_months(self._city, block, inspected))
-        self._add("sites", _sites(self._city, block))
+        self._add("sites", _sites(self._city, block, inspected))
 
     def close(self) -> None:
         for name in self._waiting:
@@ -75,7 +79,7 @@ class TruthWriter:
 
 
 def _site_months(city: City, block: Block, inspected: Inspected) -> Rows:
-    panel = block.panel
+    panel = inspected.panel
     mine = panel.end > city.plan.first_day
     small = np.float32
     rows: Rows = {
@@ -91,13 +95,13 @@ def _site_months(city: City, block: Block, inspected: Inspected) -> Rows:
         "visited_share": inspected.visited_share.astype(small),
         "hazard": inspected.hazard.astype(small),
         "open_hazards": inspected.open_hazards.astype(np.int32),
-        "serious_probability": serious(city, block).astype(small),
+        "serious_probability": serious_probability(city, block, panel).astype(small),
     }
     return {name: column[mine] for name, column in rows.items()}
 
 
-def _sites(city: City, block: Block) -> Rows:
-    sites, frailty = block.sites, site_frailty(block)
+def _sites(city: City, block: Block, inspected: Inspected) -> Rows:
+    sites, frailty = block.sites, inspected.site_frailty
     return {
         "project_id": sites.ids,
         "start": days_as_dates(sites.start),
@@ -106,7 +110,7 @@ def _sites(city: City, block: Block) -> Rows:
         "agency_code": words(agencies(city.plan), sites.agency),
         "floor_area_m2": sites.area,
         "frailty_site": frailty,
-        "expected_defects": defect_rate(city.plan, sites, city.firms, block.parties, frailty),
+        "expected_defects": defect_rate(city, block, frailty),
     }
 
 

@@ -6,14 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
-from data_contracts.synthetic_city.enterprises import Enterprises
 from data_contracts.synthetic_city.filing import filed_after
 from data_contracts.synthetic_city.findings import DISPOSALS
+from data_contracts.synthetic_city.groundwork import Block, City
 from data_contracts.synthetic_city.hazard import SiteMonths
 from data_contracts.synthetic_city.inspection_rows import penalised, revoked
-from data_contracts.synthetic_city.parties import Parties
 from data_contracts.synthetic_city.rows import (
-    NONE, Rows, chosen, days_as_dates, first_day_of, later_version, month_of, seconds_as_moments, serial_ids, stack, words,
+    NONE,
+    Rows,
+    chosen,
+    days_as_dates,
+    first_day_of,
+    later_version,
+    month_of,
+    seconds_as_moments,
+    serial_ids,
+    stack,
+    words,
 )  # fmt: skip
 from data_contracts.synthetic_city.sites import Sites, agencies
 from data_contracts.synthetic_city.stages import STAGES
@@ -21,9 +30,10 @@ from data_contracts.synthetic_city.stages import STAGES
 SEVERITIES = ("general", "serious", "major")
 
 
-def found(plan: CityPlan, sites: Sites, panel: SiteMonths, visits: Rows, round_of_visits: str, block: int) -> Rows:
+def found(city: City, block: Block, panel: SiteMonths, visits: Rows, letter: str) -> Rows:
     """One to three groups of findings a visit, with the day on which they are put right (NONE: never)."""
-    random, declared = block_stream(plan, f"violations {round_of_visits}", block), plan.declared
+    plan, sites = city.plan, block.sites
+    random, declared = block_stream(plan, f"violations {letter}", block.number), plan.declared
     hazards = visits["_hazards"]
     groups = np.where(hazards > 0, 1 + (hazards >= 5).astype(int) + (hazards >= 12), 0)
     visit = np.repeat(np.arange(len(hazards)), groups)
@@ -64,24 +74,23 @@ def open_hazards(sites: Sites, panel: SiteMonths, findings: Rows) -> NDArray:
     return np.cumsum(edges)[: len(panel)]
 
 
-def violation_rows(
-    plan: CityPlan, sites: Sites, firms: Enterprises, parties: Parties, visits: Rows, findings: Rows, letter: str, block: int
-) -> Rows:
+def violation_rows(city: City, block: Block, visits: Rows, findings: Rows, letter: str) -> Rows:
     """The findings as filed: put right, revoked or withdrawn in later versions."""
-    random, declared = block_stream(plan, f"violation rows {letter}", block), plan.declared
+    plan, sites = city.plan, block.sites
+    random, declared = block_stream(plan, f"violation rows {letter}", block.number), plan.declared
     visit, day, count = findings["_visit"], findings["_happened"], len(findings["_visit"])
     fined = penalised(plan, random, visits)[visit] & (findings["_place"] == 0)
     roles = declared["findings.roles"]
     role = np.where(fined, 0, chosen(random, roles, count))
     median, spread = declared["findings.penalty_cny10k"]
-    contractor = parties.contractor_on(findings["_site"], day)
+    contractor = block.parties.contractor_on(findings["_site"], day)
     rows: Rows = {
         "_happened": day,
         "_recorded": visits["_recorded"][visit] + random.integers(0, 3600, count),
-        "violation_id": serial_ids(f"V{letter}", block, count),
+        "violation_id": serial_ids(f"V{letter}", block.number, count),
         "found_on": days_as_dates(day),
         "project_id": sites.ids[findings["_site"]],
-        "enterprise_id": np.where(fined, firms.code_on(contractor, day), b""),
+        "enterprise_id": np.where(fined, city.firms.code_on(contractor, day), b""),
         "inspection_id": visits["_id"][visit],
         "agency_code": words(agencies(plan), visits["_agency"][visit]),
         "role": words(list(roles), role),

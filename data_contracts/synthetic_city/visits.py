@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
+from data_contracts.synthetic_city.groundwork import Block, City
 from data_contracts.synthetic_city.hazard import MEDIAN_AREA, SiteMonths
 from data_contracts.synthetic_city.rows import Rows, first_day_of, stack
 from data_contracts.synthetic_city.sites import Sites
@@ -14,9 +15,10 @@ TYPES = ("ROUTINE", "RANDOM", "FIRST", "COMPLETION", "SPECIAL", "COMPLAINT", "DI
 TRIGGERED = ("COMPLAINT", "RECHECK", "EMERGENCY")
 
 
-def first_round(plan: CityPlan, sites: Sites, panel: SiteMonths, block: int) -> Rows:
+def first_round(city: City, block: Block, panel: SiteMonths) -> Rows:
     """All visits that do not depend on what other visits found: `_site`, `_row`, `_day`, `_type`, probability."""
-    random, declared = block_stream(plan, "visits", block), plan.declared
+    plan, sites = city.plan, block.sites
+    random, declared = block_stream(plan, "visits", block.number), plan.declared
     relative = (sites.area[panel.site] / MEDIAN_AREA) ** declared["visits.routine_area_exponent"]
     routine = declared["visits.routine_per_year"] * relative / declared["visits.routine_area_mean"]
     parts = [
@@ -30,9 +32,10 @@ def first_round(plan: CityPlan, sites: Sites, panel: SiteMonths, block: int) -> 
     return at_work(plan, sites, panel, stack(parts))
 
 
-def patrols(plan: CityPlan, sites: Sites, panel: SiteMonths, open_hazards: NDArray, block: int) -> Rows:
+def patrols(city: City, block: Block, panel: SiteMonths, open_hazards: NDArray) -> Rows:
     """Patrols, drawn in proportion to area^exponent × (open hazards at the start of the month + offset)."""
-    random, declared = block_stream(plan, "patrols", block), plan.declared
+    plan, sites = city.plan, block.sites
+    random, declared = block_stream(plan, "patrols", block.number), plan.declared
     weight = patrol_weight(plan, sites, panel, open_hazards)
     rate = declared["visits.patrols_per_year"] * weight / declared.calibrated["patrol_rate"]
     visits = _poisson(random, panel, rate, "DISTRICT_PATROL")

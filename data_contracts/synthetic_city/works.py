@@ -1,4 +1,4 @@
-"""Dangerous works (危大工程) of each site, and the table `dangerous_works`."""
+"""Dangerous works (危大工程) of each site."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from numpy.typing import NDArray
 
 from data_contracts.code_list import code_list
 from data_contracts.synthetic_city.city_plan import CityPlan, block_stream
-from data_contracts.synthetic_city.filing import filed, filed_after
-from data_contracts.synthetic_city.rows import NONE, Rows, constant, days_as_dates, later_version, length, serial_ids, stack, words
+from data_contracts.synthetic_city.rows import Rows, constant, length, serial_ids, stack
 from data_contracts.synthetic_city.sites import CATEGORIES, Sites
 from data_contracts.synthetic_city.stages import ABSENT, window
-
-PLANS = ("DRAFTED", "REVIEWED", "EXPERT_REVIEWED")
 
 
 def draw_works(plan: CityPlan, sites: Sites, starts: NDArray, block: int) -> Rows:
@@ -51,13 +48,17 @@ def _candidates(plan: CityPlan, random: np.random.Generator, sites: Sites, start
         ("TUNNEL", "30", "40", np.isin(category, ("MUN_TUN", "MUN_PIPE")) & draw["TUNNEL"], "", np.full(count, np.nan)),
         ("DEMO", "40", "60", (category == "DEMO") | old_building | (sites.renewal & draw["DEMO_RENEWAL"]), "height_m", tall),
     )  # fmt: skip
-    return [_works(sites, starts, *entry, special=draw["DEMO_OVERSCALE"] | sites.heritage) for entry in spec]
+    special = draw["DEMO_OVERSCALE"] | sites.heritage
+    return [
+        _works(code, wanted, window(starts, sites.finish, first, last), (parameter, value), special)
+        for code, first, last, wanted, parameter, value in spec
+    ]
 
 
 def _works(
-    sites: Sites, starts: NDArray, code: str, first: str, last: str, wanted: NDArray, parameter: str, value: NDArray, *, special: NDArray
+    code: str, wanted: NDArray, days: tuple[NDArray, NDArray], measured: tuple[str, NDArray], special: NDArray
 ) -> Rows:
-    begin, end = window(starts, sites.finish, first, last)
+    (begin, end), (parameter, value) = days, measured
     site = np.nonzero(wanted & (begin != ABSENT) & (end - begin >= 10))[0]
     rounded = np.floor(10 * value[site]) / 10
     return {
@@ -80,48 +81,3 @@ def _is_overscale(code: str, parameter: str, value: NDArray, special: NDArray) -
         if threshold["parameter"] == parameter:
             return value >= threshold["overscale_from"]
     return special if code == "DEMO" else np.zeros(len(value), bool)
-
-
-def dangerous_work_rows(plan: CityPlan, sites: Sites, works: Rows, block: int) -> Rows:
-    """Three versions of a work: planned, begun, finished; the plan's status as it was then."""
-    random, count = block_stream(plan, "work rows", block), length(works)
-    begin, end, reviewed = works["_from"], works["_to"], works["_reviewed"]
-    final = np.where(works["_overscale"], 2, 1)
-    planned_day = np.maximum(sites.start[works["_site"]], begin - random.integers(15, 60, count))
-    planned_day = np.minimum(planned_day, begin)
-    shift = random.integers(-20, 5, count)
-    rows: Rows = {
-        "_key": np.arange(count),
-        "_recorded": filed(plan, random, planned_day, "usual"),
-        "work_id": works["_id"],
-        "project_id": sites.ids[works["_site"]],
-        "code": works["code"],
-        "parameter_kind": works["parameter_kind"],
-        "parameter_value": works["parameter_value"],
-        "quantity": 1.0 + (random.random(count) < 0.3) * random.integers(1, 6, count),
-        "is_overscale": works["_overscale"].astype(float),
-        "plan_status": words(PLANS, np.where(reviewed <= planned_day, final, 0)),
-        "planned_start": days_as_dates(begin + shift),
-        "planned_finish": days_as_dates(np.maximum(end + shift - random.integers(0, 20, count), begin + shift)),
-        "started_on": days_as_dates(np.full(count, NONE)),
-        "finished_on": days_as_dates(np.full(count, NONE)),
-    }
-    every = np.arange(count)
-    begun = later_version(rows, every, {
-        "_recorded": filed_after(plan, random, begin, "usual", rows["_recorded"]),
-        "plan_status": words(PLANS, np.where(reviewed <= begin, final, 1)),
-        "started_on": days_as_dates(begin),
-    })  # fmt: skip
-    late = np.nonzero(reviewed > begin)[0]
-    caught_up = later_version(begun, late, {
-        "_recorded": filed_after(plan, random, reviewed[late], "usual", begun["_recorded"][late]),
-        "plan_status": words(PLANS, final[late]),
-    })  # fmt: skip
-    last = begun["_recorded"].copy()
-    last[late] = caught_up["_recorded"]
-    finished = later_version(begun, every, {
-        "_recorded": filed_after(plan, random, end, "slow", last),
-        "plan_status": words(PLANS, final),
-        "finished_on": days_as_dates(end),
-    })  # fmt: skip
-    return stack([rows, begun, caught_up, finished])
