@@ -36,7 +36,9 @@ with RecordStore.open(sys.argv[2]) as store:
 
 def main() -> None:
     """Measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--url", help="an empty PostgreSQL database; default: a SQLite file")
     options = parser.parse_args()
@@ -114,7 +116,9 @@ def write_records(folder: Path, rows: int, seed: int = 1) -> int:
             "item_count": draw.integers(1, 6, rows),
             "disposal": draw.choice(["ON_SPOT", "RECTIFY", "PARTIAL_STOP"], rows, p=[0.4, 0.55, 0.05]),
             "points": draw.choice(["", "1", "3"], rows, p=[0.9, 0.08, 0.02]),
-            "penalty_cny10k": np.where(draw.random(rows) < 0.05, draw.gamma(2, 1.5, rows).round(2).astype(str), ""),
+            "penalty_cny10k": np.where(
+                draw.random(rows) < 0.05, draw.gamma(2, 1.5, rows).round(2).astype(str), ""
+            ),
             "rectify_due_on": (found + pd.Timedelta(days=7)).strftime("%Y-%m-%d"),
             "rectified_on": np.where(
                 draw.random(rows) < 0.8, (found + pd.Timedelta(days=5)).strftime("%Y-%m-%d"), ""

@@ -38,9 +38,9 @@ def csv_chunks(
     """The rows below the header, numbered by the line of the file on which each begins.
 
     A line with more or fewer cells than the header is damaged; empty cells beyond the last column are
-    let pass, and a line without any value is no row. If an open quote swallowed the lines after it, only
-    the line with the quote is damaged. Bytes that are not of the encoding come as lone surrogates, which
-    no contract lets pass.
+    let pass, and a line without any value is no row. An open quote swallows no lines: the line that it
+    stands on is read as if quotes meant nothing. Bytes that are not of the encoding come as lone
+    surrogates, which no contract lets pass.
     """
     csv.field_size_limit(LONGEST_CELL)
     with _opened(path, encoding) as file:

@@ -35,21 +35,21 @@ class KeylessRows:
         with one_transaction(connection):
             for failing, rest_hash, row_hash in connection.execute(keyless.distinct()):
                 self._wanted[failing][rest_hash].append(row_hash)
-        self._found: list[tuple[int, int, str]] = []
+        self.found: list[tuple[int, int, str]] = []
 
     def look_among(self, cells: pd.DataFrame, source_no: int) -> None:
         """Note the rows of `cells` (texts, by row number) that look like corrections."""
         for failing, wanted in self._wanted.items():
             hashes = text_hashes(cells.drop(columns=failing.split(","), errors="ignore"))
             for number, rest_hash in zip(cells.index, hashes, strict=True):
-                self._found += [(source_no, int(number), row_hash) for row_hash in wanted.get(rest_hash, ())]
+                self.found += [(source_no, int(number), row_hash) for row_hash in wanted.get(rest_hash, ())]
 
     def corrected(self, staging: Staging) -> set[str]:
         """Hashes of the quarantined rows whose correction was accepted."""
         rows = staging.rows.c
         return {
             row_hash
-            for source_no, number, row_hash in self._found
+            for source_no, number, row_hash in self.found
             if staging.connection.scalar(
                 sa.select(rows.stage_row).where(
                     rows.source_no == source_no, rows.row_number == number, staging.accepted()
@@ -75,7 +75,7 @@ def close_corrected(staging: Staging, keyless: KeylessRows, now: pd.Timestamp) -
     is_gone = sa.and_(
         held.c.table_name == staging.contract.name,
         held.c.resolved_at.is_(None),
-        held.c.last_seen < now.to_pydatetime(),
+        held.c.row_hash.not_in(sa.select(staging.failures.c.row_hash)),
     )
     corrected = (
         sa.select(held.c.row_hash)
@@ -83,7 +83,10 @@ def close_corrected(staging: Staging, keyless: KeylessRows, now: pd.Timestamp) -
         .where(is_gone, sa.or_(superseded, arrived), staging.accepted())
         .distinct()
     )
-    hashes = {*staging.connection.scalars(corrected), *keyless.corrected(staging)}
+    again = (
+        set(staging.connection.scalars(sa.select(staging.failures.c.row_hash))) if keyless.found else set()
+    )
+    hashes = {*staging.connection.scalars(corrected), *(keyless.corrected(staging) - again)}
     return _close(staging.connection, staging.contract, hashes, CORRECTED, now)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from data_contracts.quality_report import IntakeReport, TableReport
@@ -42,12 +42,11 @@ def _counts(table: TableReport) -> list[str]:
 
 def _details(table: TableReport) -> Iterator[str]:
     found = [("隔离 quarantine", table.failures), ("提示 warning", table.warnings)]
-    if any(entries for _, entries in found) or any(file["encoding"] == "gb18030" for file in table.files):
+    files = [line for file in table.files for line in _file_remarks(file)]
+    if files or any(entries for _, entries in found):
         yield ""
         yield f"{table.title_zh} {table.table}"
-    for file in table.files:
-        if file["encoding"] not in (None, "utf-8"):
-            yield f"  {file['name']}: {file['encoding']}"
+    yield from files
     for word, entries in found:
         for entry in sorted(entries.values(), key=lambda entry: -entry.count):
             yield f"  {word} {entry.rule} {entry.column}: {entry.count:,}"
@@ -63,6 +62,13 @@ def _details(table: TableReport) -> Iterator[str]:
                 f"隔离率 quarantined {shares['quarantine_rate']:.1%}, "
                 f"报送迟延 lateness median {late} d, p90 {shares['lateness_days_p90']} d"
             )
+
+
+def _file_remarks(file: dict[str, Any]) -> Iterator[str]:
+    if file["encoding"] not in (None, "utf-8"):
+        yield f"  {file['name']}: 编码 encoding {file['encoding']}"
+    if file["unknown_columns"]:
+        yield f"  {file['name']}: 未知列，未读取 unknown columns, not read: {', '.join(file['unknown_columns'])}"
 
 
 def _table(rows: list[list[str]]) -> list[str]:

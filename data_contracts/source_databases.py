@@ -31,10 +31,11 @@ class DatabaseTable:
         yield from chunks_of_rows(columns, self._rows(), chunk_rows=chunk_rows)
 
     def _rows(self) -> Iterator[tuple[int, list[str | None]]]:
-        table = sa.table(self.name, *(sa.column(name) for name in self.columns))
+        names = [*self.columns, *(BOOKKEEPING if self.newest_only else ())]
+        table = sa.table(self.name, *(sa.column(name) for name in names))
         chosen = sa.select(*(table.c[name] for name in self.columns))
         if self.newest_only:
-            chosen = chosen.where(_is_newest(self.name))
+            chosen = chosen.where(_is_newest(table))
         with _source_errors(self.engine), self.engine.connect() as connection:
             rows = connection.execution_options(yield_per=10_000).execute(chosen)
             for number, row in enumerate(rows, start=1):
@@ -72,11 +73,10 @@ def database_tables(
     return name, tables, unknown
 
 
-def _is_newest(name: str) -> sa.ColumnElement[bool]:
-    own = sa.table(name, sa.column("record_key"), sa.column("recorded_at"), sa.column("store_version"))
-    newer = own.alias("newer")
-    same = sa.and_(newer.c.record_key == own.c.record_key, newer.c.recorded_at == own.c.recorded_at)
-    return ~sa.exists(sa.select(1).where(same, newer.c.store_version > own.c.store_version))
+def _is_newest(table: sa.TableClause) -> sa.ColumnElement[bool]:
+    newer = table.alias("newer")
+    same = sa.and_(newer.c.record_key == table.c.record_key, newer.c.recorded_at == table.c.recorded_at)
+    return ~sa.exists(sa.select(1).where(same, newer.c.store_version > table.c.store_version))
 
 
 def _engine(url: str) -> sa.Engine:
@@ -89,13 +89,13 @@ def _engine(url: str) -> sa.Engine:
                 zh=f"数据库文件不存在：{parsed.database}", en=f"There is no database file {parsed.database}."
             )
         return sa.create_engine(parsed)
-    except exc.ArgumentError as error:
-        raise InvalidInput(zh="无法识别的数据库地址。", en="Not a database address.") from error
     except (exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise SourceUnreadable(
             zh=f"缺少该数据库的驱动程序：{error}",
             en=f"The driver for this database is not installed: {error}",
         ) from error
+    except exc.ArgumentError as error:
+        raise InvalidInput(zh="无法识别的数据库地址。", en="Not a database address.") from error
 
 
 @contextmanager
