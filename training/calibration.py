@@ -8,12 +8,14 @@ import numpy as np
 
 from training.risk_model import calibrated
 
-# A slope of 1 keeps the trees' own scale. Calibration slices of rare heads hold a handful of outcomes, so
-# the slope is held near 1 by a normal prior (Platt 1999 smooths the targets to the same end); with some
-# hundred outcomes the prior no longer matters. The intercept is free: expected equals observed.
+# Both numbers are held near the trees' own log-odds by normal priors, because the calibration slices of rare
+# heads hold a handful of outcomes (Platt 1999 smooths the targets to the same end). The level is that of the
+# slice's middle: with two outcomes it moves halfway to what was observed, with ninety by 96 %.
 PRIOR_SD_OF_SLOPE = 0.5
+PRIOR_SD_OF_LEVEL = 0.5
 LOWEST_SLOPE = 0.05  # a calibration never turns the ranking round
 _STEPS = 100
+_FIXED = 1e9
 
 
 @dataclass(frozen=True)
@@ -31,30 +33,26 @@ class Calibration:
 def fit_calibration(log_odds: np.ndarray, happened: np.ndarray) -> Calibration:
     """The slope and intercept that make the log-odds fit what happened (0 or 1), by Newton's method.
 
-    Needs at least one row of each kind. Deterministic: the same rows give the same two numbers.
+    Deterministic: the same rows give the same two numbers.
     """
-    prior = 1 / PRIOR_SD_OF_SLOPE**2
-    slope, intercept = _fit(log_odds, happened, prior)
+    slope, intercept = _fit(log_odds, happened, 1 / PRIOR_SD_OF_SLOPE**2, towards=1.0)
     if slope < LOWEST_SLOPE:
-        slope, intercept = _fit(log_odds, happened, 1e9, towards=LOWEST_SLOPE)
+        _, intercept = _fit(log_odds, happened, _FIXED, towards=LOWEST_SLOPE)
     return Calibration(slope=max(slope, LOWEST_SLOPE), intercept=intercept)
 
 
-def _fit(
-    log_odds: np.ndarray, happened: np.ndarray, prior: float, towards: float = 1.0
-) -> tuple[float, float]:
+def _fit(log_odds: np.ndarray, happened: np.ndarray, prior: float, *, towards: float) -> tuple[float, float]:
     centre = float(log_odds.mean())
     inputs = np.column_stack([log_odds - centre, np.ones(len(log_odds))])
-    pull = np.array([prior, 0.0])
-    rate = float(happened.mean())
-    numbers = np.array([towards, np.log(rate / (1 - rate))])
-    loss = _loss(numbers, inputs, happened, pull, towards)
+    pull, aim = np.array([prior, 1 / PRIOR_SD_OF_LEVEL**2]), np.array([towards, centre])
+    numbers = aim.copy()
+    loss = _loss(numbers, inputs, happened, pull, aim)
     for _ in range(_STEPS):
         risk = calibrated(inputs @ numbers, 1.0, 0.0)
-        gradient = inputs.T @ (risk - happened) + pull * (numbers - [towards, 0.0])
+        gradient = inputs.T @ (risk - happened) + pull * (numbers - aim)
         curvature = (inputs * (risk * (1 - risk))[:, None]).T @ inputs + np.diag(pull)
         step = np.linalg.solve(curvature, gradient)
-        while (tried := _loss(numbers - step, inputs, happened, pull, towards)) > loss and np.abs(
+        while (tried := _loss(numbers - step, inputs, happened, pull, aim)) > loss and np.abs(
             step
         ).max() > 1e-12:
             step = step / 2
@@ -65,8 +63,8 @@ def _fit(
 
 
 def _loss(
-    numbers: np.ndarray, inputs: np.ndarray, happened: np.ndarray, pull: np.ndarray, towards: float
+    numbers: np.ndarray, inputs: np.ndarray, happened: np.ndarray, pull: np.ndarray, aim: np.ndarray
 ) -> float:
     log_odds = inputs @ numbers
     loss = np.logaddexp(0, log_odds) - happened * log_odds
-    return float(loss.sum() + 0.5 * pull[0] * (numbers[0] - towards) ** 2)
+    return float(loss.sum() + 0.5 * (pull * (numbers - aim) ** 2).sum())

@@ -44,7 +44,7 @@ def cohort_pairs(
     for place, as_of in enumerate(dates, 1):
         sites = _members(head.cohort, index, records, as_of)
         chunks.append(pd.DataFrame({"project_id": pd.Series(np.sort(sites), dtype="str"), "as_of": as_of}))
-        progress(f"cohort {head.name}", place, len(dates))
+        progress(f"样本 / rows {head.name}", place, len(dates))
     filled = [chunk for chunk in chunks if len(chunk)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(_NO_PAIRS)
 

@@ -5,6 +5,7 @@ A figure that the rows cannot give (no outcome among them, no variation) is None
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ DRAWS = 200
 INTERVAL = (0.025, 0.975)
 
 Figures = dict[str, float | None]
+_CANNOT_TELL: Figures = {"mean": None, "low": None, "high": None}
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class TestRows:
 def evaluate(rows: TestRows, *, seed: int) -> dict[str, Any]:
     """Figures of the model, the prior rate and the count of violations on the same rows.
 
-    `auc_gain_over_count` is a mean and a 95 % interval over draws of whole projects, because rows of
-    one project are not independent.
+    `auc_gain_over_count` and `skill_over_prior` (of the log loss) are a mean and a 95 % interval over
+    draws of whole projects, because rows of one project are not independent.
     """
     constant = np.full(len(rows.happened), rows.prior)
     return {
@@ -49,6 +51,7 @@ def evaluate(rows: TestRows, *, seed: int) -> dict[str, Any]:
         | probability_figures(rows.happened, constant, rows.prior),
         "violation_count": ranking_figures(rows.happened, rows.violation_count),
         "auc_gain_over_count": auc_gain(rows, seed=seed),
+        "skill_over_prior": skill_over_prior(rows, seed=seed),
     }
 
 
@@ -107,21 +110,42 @@ def auc_gain(rows: TestRows, *, seed: int) -> Figures:
     """AUC of the model minus that of the count of violations, with an interval over projects."""
     happened = rows.happened
     if not 0 < happened.sum() < len(happened):
-        return {"mean": None, "low": None, "high": None}
-    project, names = pd.factorize(rows.project_id)
+        return dict(_CANNOT_TELL)
+    project = pd.factorize(rows.project_id)[0]
     model, count = _SortedScores(rows.risk, happened), _SortedScores(rows.violation_count, happened)
-    draw = np.random.default_rng(seed)
-    gains = []
+    gains = [model.auc(times[project]) - count.auc(times[project]) for times in _draws(project, seed)]
+    return _interval(model.auc(None) - count.auc(None), gains)
+
+
+def skill_over_prior(rows: TestRows, *, seed: int) -> Figures:
+    """Skill of the log loss over the prior rate, with an interval over projects."""
+    if len(rows.happened) == 0:
+        return dict(_CANNOT_TELL)
+    project = pd.factorize(rows.project_id)[0]
+    loss = np.bincount(project, _losses(rows.happened, rows.risk))
+    of_prior = np.bincount(project, _losses(rows.happened, np.full(len(project), rows.prior)))
+    skills = [float(1 - (times @ loss) / (times @ of_prior)) for times in _draws(project, seed)]
+    return _interval(1 - loss.sum() / of_prior.sum(), skills)
+
+
+def _losses(happened: np.ndarray, risk: np.ndarray) -> np.ndarray:
+    return -np.log(np.where(happened > 0, risk, 1 - risk))
+
+
+def _draws(project: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+    """How often each project is drawn, `DRAWS` times."""
+    draw, count = np.random.default_rng(seed), int(project.max()) + 1
     for _ in range(DRAWS):
-        times = np.bincount(draw.integers(0, len(names), len(names)), minlength=len(names))
-        weight = times[project].astype("float64")
-        gain = model.auc(weight) - count.auc(weight)
-        if np.isfinite(gain):
-            gains.append(gain)
-    if not gains:
-        return {"mean": None, "low": None, "high": None}
-    low, high = np.quantile(gains, INTERVAL)
-    return {"mean": model.auc(None) - count.auc(None), "low": float(low), "high": float(high)}
+        yield np.bincount(draw.integers(0, count, count), minlength=count).astype("float64")
+
+
+def _interval(mean: float, drawn: list[float]) -> Figures:
+    """The figure and its interval; draws without an outcome say nothing."""
+    told = [value for value in drawn if np.isfinite(value)]
+    if not told:
+        return dict(_CANNOT_TELL)
+    low, high = np.quantile(told, INTERVAL)
+    return {"mean": float(mean), "low": float(low), "high": float(high)}
 
 
 class _SortedScores:

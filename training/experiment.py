@@ -106,7 +106,7 @@ def train(
 
 
 def newest_record(records: Records) -> pd.Timestamp:
-    """The moment of the newest record of any table; NotEnoughData where there is none at all."""
+    """The end of the day of the newest record of any table; NotEnoughData where there is none at all."""
     newest = max((records.table(name)["recorded_at"].max() for name in contracts()), key=_or_never)
     if pd.isna(newest):
         raise NotEnoughData(
@@ -114,7 +114,7 @@ def newest_record(records: Records) -> pd.Timestamp:
             en="There are no records to train on. Load some with siterisk load.",
             field="records",
         )
-    return newest
+    return knowledge_moment(newest.date())
 
 
 def _or_never(moment: pd.Timestamp) -> pd.Timestamp:
@@ -140,7 +140,7 @@ def _log(
     with tracking(mlruns) as mlflow:
         for place, head in enumerate(trained, 1):
             runs[head.head.name] = log_training(mlflow, mlruns, head, folder, passport)
-            progress("MLflow", place, len(trained))
+            progress("登记 / MLflow", place, len(trained))
     return runs
 
 

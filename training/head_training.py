@@ -87,9 +87,9 @@ def train_head(head: Head, city: City, progress: Progress = silent) -> TrainedHe
     pairs = cohort_pairs(head, city.index, city.records, city.until, progress)
     if pairs.empty:
         raise _no_rows(head)
-    progress(f"features {head.name}", 0, len(pairs))
+    progress(f"特征 / features {head.name}", 0, len(pairs))
     features = city.index.matrix(pairs["project_id"].to_list(), pairs["as_of"].to_numpy())
-    progress(f"features {head.name}", len(pairs), len(pairs))
+    progress(f"特征 / features {head.name}", len(pairs), len(pairs))
     directions = {feature.name: feature.direction for feature in city.index.catalogue.features}
     parameters = tree_parameters(
         head.trees, [directions[name] for name in features.columns], seed=city.seed, threads=city.threads
@@ -109,12 +109,12 @@ class _HeadTraining:
     progress: Progress
 
     def train(self) -> TrainedHead:
-        first = self.pairs["as_of"].min()
-        testing = evaluation_split(self.head, first, self.city.until, self.city.dates)
-        tested = self._fit(testing, "evaluation")
+        as_of = self.pairs["as_of"]
+        testing = evaluation_split(self.head, as_of, self.city.until, self.city.dates)
+        tested = self._fit(testing, "试训 / trial trees")
         evaluation = self._evaluate(testing, tested)
-        keeping = final_split(self.head, first, self.city.until)
-        kept = self._fit(keeping, "final")
+        keeping = final_split(self.head, as_of, self.city.until)
+        kept = self._fit(keeping, "终训 / final trees")
         return TrainedHead(
             head=self.head,
             booster=kept.booster,
@@ -129,7 +129,7 @@ class _HeadTraining:
             },
             kept={"dates": keeping.dates(), "counts": kept.counts, "prior": kept.prior},
             importance=importances(kept.booster),
-            reference=self.features[keeping.trees.holds(self.pairs["as_of"])],
+            reference=self.features[keeping.trees.holds(as_of)],
         )
 
     def _fit(self, split: Split, purpose: str) -> _Fit:
@@ -138,7 +138,7 @@ class _HeadTraining:
         later = self._slice(split.calibration, label, split.known_at)
         counts = self._enough("trees", trees, FEWEST_OUTCOMES_FOR_TREES)
         counts |= self._enough("calibration", later, FEWEST_OUTCOMES_FOR_CALIBRATION)
-        step = f"{purpose} trees {self.head.name}"
+        step = f"{purpose} {self.head.name}"
         booster = fit_trees(trees.rows, later.rows, self.parameters, self.progress, step=step)
         calibration = fit_calibration(log_odds(booster, later.rows.features), later.rows.happened)
         prior = prior_rate(np.concatenate([trees.rows.happened, later.rows.happened]))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import getpass
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from data_contracts.errors import CheckFailed, NotFound
 from data_contracts.moments import now
+from training.challengers import Candidate, all_refused, candidates_for, doubt_about, not_better_than_prior
 from training.champion_composition import composed_files
 from training.champion_ledger import (
     append_line,
@@ -20,7 +21,6 @@ from training.champion_ledger import (
     version_folder,
 )
 from training.model_folder import (
-    PASSPORT,
     VerifiedFolder,
     champion_folder,
     champion_pointer,
@@ -28,19 +28,18 @@ from training.model_folder import (
     sha256_of,
     write_model_folder,
 )
-from training.run_log import CHALLENGER, CHAMPION, kept_folder, model_name, tracking
+from training.run_log import CHAMPION, model_name, tracking
 from training.verification import verify_apart
 
 __all__ = ["Promotion", "champion_folder", "promote", "rollback"]
-
-_PREFIX = model_name("")
 
 
 @dataclass(frozen=True)
 class Promotion:
     """What is in force after a promotion or rollback.
 
-    `heads`: the registered version of each head; `refused`: heads that were not promoted, and why;
+    `heads`: the registered version of each head; `refused`: heads that were not promoted, and why; `doubts`: what
+    could not be told about heads that were;
     `replaced`: the version that was in force before, None if there was none; `changed` is False when the
     challenger was the champion already.
     """
@@ -52,18 +51,7 @@ class Promotion:
     replaced: str | None
     changed: bool = True
     refused: dict[str, CheckFailed] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    head: str
-    registered: str
-    folder: VerifiedFolder
-    passport: dict[str, Any]
-
-    @property
-    def figures(self) -> dict[str, Any]:
-        return self.passport["heads"][self.head]["metrics"]
+    doubts: tuple[str, ...] = ()
 
 
 def promote(
@@ -77,13 +65,13 @@ def promote(
     """
     with tracking(mlruns) as mlflow, one_at_a_time(home):
         client = mlflow.MlflowClient()
-        candidates = _candidates(client, Path(mlruns), head, version)
+        candidates = candidates_for(client, Path(mlruns), head, version)
         refused = {
-            each.head: error for each in candidates if (error := _not_better_than_prior(each)) is not None
+            each.head: error for each in candidates if (error := not_better_than_prior(each)) is not None
         }
         passing = [each for each in candidates if each.head not in refused]
         if not passing:
-            raise _all_refused(refused)
+            raise all_refused(refused)
         before = pointer_or_none(home)
         files = composed_files({each.head: each.folder for each in passing}, _in_force(home, before))
         registered = {
@@ -104,7 +92,8 @@ def promote(
         append_line(home, line)
         switch_pointer(home, pointer)
         _set_aliases(client, registered, before["heads"] if before else {})
-    return _promotion(home, pointer, line["replaced"], refused)
+    doubts = tuple(doubt for each in passing if (doubt := doubt_about(each)) is not None)
+    return replace(_promotion(home, pointer, line["replaced"], refused), doubts=doubts)
 
 
 def rollback(*, mlruns: Path, home: Path, who: str | None = None) -> Promotion:
@@ -132,75 +121,6 @@ def rollback(*, mlruns: Path, home: Path, who: str | None = None) -> Promotion:
     return _promotion(home, pointer, before["version"], {})
 
 
-def _candidates(client: Any, mlruns: Path, head: str | None, version: str | None) -> list[_Candidate]:
-    """The registered versions that are to be put in force, by head."""
-    names = [model.name for model in client.search_registered_models() if model.name.startswith(_PREFIX)]
-    found = []
-    for name in sorted(names):
-        if head is not None and name != model_name(head):
-            continue
-        registered = _registered(client, name, version)
-        if registered is not None:
-            found.append(_candidate(mlruns, name.removeprefix(_PREFIX), registered))
-    if not found:
-        what = f"{head or '*'} {version or CHALLENGER}"
-        raise NotFound(
-            zh=f"没有可启用的模型（{what}）。请先运行 siterisk train。",
-            en=f"There is no model to promote ({what}). Run siterisk train first.",
-            field="version" if version else "head",
-        )
-    return found
-
-
-def _registered(client: Any, name: str, version: str | None) -> Any:
-    """The version by number or by folder; the challenger without one. None if there is none."""
-    versions = client.search_model_versions(f"name = '{name}'")
-    if version is None:
-        return next((each for each in versions if CHALLENGER in _aliases(client, name, each)), None)
-    for each in versions:
-        if str(each.version) == version or each.tags.get("siterisk.folder") == version:
-            return each
-    return None
-
-
-def _aliases(client: Any, name: str, version: Any) -> list[str]:
-    return list(client.get_model_version(name, version.version).aliases)
-
-
-def _candidate(mlruns: Path, head: str, registered: Any) -> _Candidate:
-    folder = kept_folder(mlruns, registered.tags.get("siterisk.folder", "unknown"))
-    verified = read_verified(folder, sha256=registered.tags.get("siterisk.folder_sha256"))
-    return _Candidate(head, str(registered.version), verified, verified.json(PASSPORT))
-
-
-def _not_better_than_prior(candidate: _Candidate) -> CheckFailed | None:
-    """Why the head may not be promoted: it says no more than the prior rate about the rows of its test."""
-    model = candidate.figures["model"]
-    skill, auc = model.get("log_loss_skill"), model.get("auc")
-    if skill is not None and auc is not None and skill > 0 and auc > 0.5:
-        return None
-    shown = f"AUC {_shown(auc)}, log-loss skill {_shown(skill)}"
-    return CheckFailed(
-        zh=f"目标 {candidate.head}：在测试期不优于先验比率（{shown}，结果 {candidate.figures['outcomes']} 起），未启用。"
-        "请用更长的记录重新训练。",
-        en=f"Head {candidate.head} is not better than the prior rate on the rows of its test ({shown}, "
-        f"{candidate.figures['outcomes']} outcomes) and was not promoted. Train on longer records.",
-        field="head",
-    )
-
-
-def _shown(figure: float | None) -> str:
-    return "–" if figure is None else f"{figure:.3f}"
-
-
-def _all_refused(refused: Mapping[str, CheckFailed]) -> CheckFailed:
-    return CheckFailed(
-        zh="没有启用任何模型。" + "".join(error.zh for error in refused.values()),
-        en="Nothing was promoted. " + " ".join(error.en for error in refused.values()),
-        field="head",
-    )
-
-
 def _in_force(home: Path, pointer: dict[str, Any] | None) -> VerifiedFolder | None:
     return (
         read_verified(version_folder(home, pointer["version"]), sha256=pointer["sha256"]) if pointer else None
@@ -221,7 +141,7 @@ def _line(
     }
 
 
-def _noted(candidate: _Candidate) -> dict[str, Any]:
+def _noted(candidate: Candidate) -> dict[str, Any]:
     figures = candidate.figures
     return {
         "registered": candidate.registered,
@@ -230,7 +150,8 @@ def _noted(candidate: _Candidate) -> dict[str, Any]:
         "until": candidate.passport["until"],
         "outcomes": figures["outcomes"],
         "auc": figures["model"].get("auc"),
-        "log_loss_skill": figures["model"].get("log_loss_skill"),
+        "skill_over_prior": figures["skill_over_prior"],
+        "doubt": doubt_about(candidate),
         "auc_of_violation_count": figures["violation_count"].get("auc"),
     }
 

@@ -102,9 +102,8 @@ def log_training(
             data_path=str(folder.path),
             pip_requirements=[f"{library}=={version(library)}" for library in REQUIREMENTS],
             signature=_signature(passport),
-            registered_model_name=name,
         )
-    number = str(logged.registered_model_version)
+    number = _register(client, name, run_id, logged)
     for tag, value in {"siterisk.folder": folder.version, "siterisk.folder_sha256": folder.sha256}.items():
         client.set_model_version_tag(name, number, tag, value)
     client.set_registered_model_alias(name, CHALLENGER, number)
@@ -148,6 +147,16 @@ def _experiment(client: Any, name: str, mlruns: Path) -> str:
         if found is None:
             raise
         return found.experiment_id
+
+
+def _register(client: Any, name: str, run_id: str, logged: Any) -> str:
+    """A new version of the registered model; the client prints nothing, the fluent call would."""
+    try:
+        client.create_registered_model(name)
+    except Exception:  # it is there already, or another training has made it in the meantime
+        client.get_registered_model(name)
+    made = client.create_model_version(name, logged.model_uri, run_id, model_id=logged.model_id)
+    return str(made.version)
 
 
 def _parameters(trained: TrainedHead, passport: dict[str, Any]) -> dict[str, Any]:

@@ -21,9 +21,7 @@ import pandas as pd
 from data_contracts.errors import InvalidInput, NotEnoughData
 from training.heads import Head
 
-TWELVE_MONTHS = pd.Timedelta(days=365)
 SHARE_OF_A_YOUNG_CITY = 0.25
-_DAY = pd.Timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,6 @@ class Period:
     def holds(self, as_of: pd.Series) -> np.ndarray:
         """Which of the dates lie in the period."""
         return as_of.between(self.first, self.last).to_numpy(bool)
-
-    def __len__(self) -> int:
-        return max((self.last - self.first).days + 1, 0)
 
 
 @dataclass(frozen=True)
@@ -74,18 +69,18 @@ class TestDates:
 
 
 def evaluation_split(
-    head: Head, first: pd.Timestamp, until: pd.Timestamp, dates: TestDates | None = None
+    head: Head, as_of: pd.Series, until: pd.Timestamp, dates: TestDates | None = None
 ) -> Split:
-    """The split whose newest rows judge the head; `first` is the head's first `as_of`.
+    """The split whose newest rows judge the head; `as_of` are the dates of the head's rows.
 
     Raises NotEnoughData where the records are too short, InvalidInput for dates that contradict the
     head's horizon.
     """
     dates = dates or TestDates()
     wait = pd.Timedelta(days=head.days_to_complete)
-    complete = until - wait
-    last = min(dates.last, complete) if dates.last is not None else complete
-    start = dates.first if dates.first is not None else _slice_start(first, last)
+    days = _days(as_of, until - wait)
+    last = days[-1] if dates.last is None else min(dates.last, days[-1])
+    start = _slice_start(days[days <= last]) if dates.first is None else dates.first
     if start > last:
         raise InvalidInput(
             zh=f"目标 {head.name}：测试期 {start:%Y-%m-%d} 起，但完整标签只到 {last:%Y-%m-%d}。请提前测试期。",
@@ -94,33 +89,39 @@ def evaluation_split(
             field="test_from",
         )
     train_to = start - wait if dates.train_to is None else min(dates.train_to, start - wait)
-    trees, calibration = _trees_and_calibration(head, first, train_to)
+    trees, calibration = _trees_and_calibration(head, _days(as_of, train_to))
     return Split(trees, calibration, known_at=start, test=Period(start, last), test_known_at=until)
 
 
-def final_split(head: Head, first: pd.Timestamp, until: pd.Timestamp) -> Split:
+def final_split(head: Head, as_of: pd.Series, until: pd.Timestamp) -> Split:
     """The split of the model that is kept: everything whose labels are complete at `until`."""
-    train_to = until - pd.Timedelta(days=head.days_to_complete)
-    trees, calibration = _trees_and_calibration(head, first, train_to)
+    days = _days(as_of, until - pd.Timedelta(days=head.days_to_complete))
+    trees, calibration = _trees_and_calibration(head, days)
     return Split(trees, calibration, known_at=until)
 
 
-def _trees_and_calibration(head: Head, first: pd.Timestamp, last: pd.Timestamp) -> tuple[Period, Period]:
-    start = _slice_start(first, last)
-    trees = Period(first, start - pd.Timedelta(days=head.horizon_days or 0) - _DAY)
-    if trees.last <= trees.first:
+def _trees_and_calibration(head: Head, days: pd.DatetimeIndex) -> tuple[Period, Period]:
+    # Windows are apart if as_of + horizon of the one is not after as_of of the other; visits of one day are not.
+    apart = pd.Timedelta(days=max(head.horizon_days or 0, 1))
+    older = days[days <= _slice_start(days) - apart] if len(days) else days
+    if len(older) == 0:
         raise NotEnoughData(
-            zh=f"目标 {head.name}：自 {first:%Y-%m-%d} 起的记录太短，无法按时间分出训练、校准和测试期"
-            f"（每期之间需空出 {head.days_to_complete} 天）。请载入更早的记录，或缩短该目标的预测期。",
-            en=f"Head {head.name}: the records, from {first:%Y-%m-%d} on, are too short to set trees, calibration "
-            f"and test apart in time, with {head.days_to_complete} days in between. Load earlier records, or "
-            f"shorten the head's horizon.",
+            zh=f"目标 {head.name}：记录太短，无法按时间分出训练、校准和测试期（各期之间需空出 {head.days_to_complete} 天）。"
+            "请载入更早的记录，或缩短该目标的预测期。",
+            en=f"Head {head.name}: the records are too short to set trees, calibration and test apart in time, with "
+            f"{head.days_to_complete} days in between. Load earlier records, or shorten the head's horizon.",
             field="head",
         )
-    return trees, Period(start, last)
+    return Period(older[0], older[-1]), Period(_slice_start(days), days[-1])
 
 
-def _slice_start(first: pd.Timestamp, last: pd.Timestamp) -> pd.Timestamp:
-    """Where the later slice of a stretch begins, at the start of a day."""
-    length = min(TWELVE_MONTHS, (last - first) * SHARE_OF_A_YOUNG_CITY)
-    return (last - length).ceil("D")
+def _days(as_of: pd.Series, last: pd.Timestamp) -> pd.DatetimeIndex:
+    days = pd.DatetimeIndex(as_of.unique()).sort_values()
+    return days[days <= last]
+
+
+def _slice_start(days: pd.DatetimeIndex) -> pd.Timestamp:
+    """The first day of the later slice: of the last twelve months, or of the last quarter of a young city."""
+    year = days[days > days[-1] - pd.DateOffset(months=12)]
+    fewest = max(int(len(days) * SHARE_OF_A_YOUNG_CITY), 1)
+    return max(year[0], days[-fewest])

@@ -29,6 +29,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 # A slice with a handful of outcomes may want to stop at once; fewer rounds than this rank nobody.
 FEWEST_ROUNDS = 30
+# Below this many rows threads wait for one another longer than they work.
+ROWS_FOR_THREADS = 50_000
 # No class weights and no resampling: risks are to be probabilities.
 FIXED: Mapping[str, Any] = {
     "objective": "binary",
@@ -76,6 +78,8 @@ def fit_trees(
     import lightgbm
 
     parameters = dict(parameters)
+    if len(rows.happened) < ROWS_FOR_THREADS:
+        parameters["num_threads"] = 1
     rounds = int(parameters.pop("num_boost_round"))
     patience = int(parameters.pop("early_stopping_rounds"))
     fitted_on = lightgbm.Dataset(
