@@ -18,7 +18,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from data_contracts.errors import SiteriskError
+from data_contracts.errors import SiteriskError, StoreUnavailable
 from data_contracts.moments import now
 from data_contracts.records import Records
 from features.catalogue import load_catalogue
@@ -92,9 +92,9 @@ class LiveRecords:
 
     def not_ready(self) -> SiteriskError | None:
         """Why no request can be answered; None when one can."""
-        if self._state is not None:
-            return None
         reason = self._problem
+        if self._state is not None and not isinstance(reason, StoreUnavailable):
+            return None
         return NotReady(
             zh=f"服务尚未就绪：{reason.zh if reason else '正在加载模型与记录，请稍候。'}",
             en=f"Not ready: {reason.en if reason else 'the model and the records are being loaded.'}",
@@ -163,6 +163,8 @@ class LiveRecords:
             self._state = state
             self._changed.notify_all()
         self._log.info("records and model in place", store_version=version, model_version=model.version)
+        if state.scorer.catalogue_changed:
+            self._log.warning("the feature catalogue has changed since this model was trained")
 
     def _champion(self, held: LiveState | None) -> RiskModel:
         """The model that the pointer names; the one held if it is the same, or if the new one is broken."""

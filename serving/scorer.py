@@ -23,6 +23,16 @@ class Scorer:
     index: FactIndex
     model: RiskModel
 
+    @property
+    def catalogue_changed(self) -> bool:
+        """Whether the features are declared otherwise than when the model was trained.
+
+        The numbers may still be right (a label was reworded) or not (a window was changed): whoever
+        answers with them says so in the log.
+        """
+        trained_with = self.model.passport.get("catalogue_sha256", self.index.catalogue.hash)
+        return bool(trained_with != self.index.catalogue.hash)
+
     def score(self, project_ids: Sequence[str], as_of: Sequence[pd.Timestamp] | np.ndarray) -> pd.DataFrame:
         """One row for each pair, in the order given.
 

@@ -1,9 +1,11 @@
 """The command line: what it says, what it refuses, and what its exit codes mean."""
 
+import dataclasses
 import io
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -14,11 +16,17 @@ import pytest
 
 from data_contracts import errors
 from data_contracts.errors import SiteriskError
+from data_contracts.progress import silent
+from serving.command_line import demo_steps
 from serving.command_line.application import application, run
+from serving.command_line.demo import demo_settings
+from serving.command_line.demo_steps import City
 from serving.command_line.exit_codes import EXIT_CODES, exit_code
+from serving.command_line.service_commands import free_port, port_is_free
 from serving.command_line.terminal import command_path, shown_progress
 from serving.http_errors import STATUS, status_of
 from serving.pairs import read_pairs
+from serving.settings import load_settings
 from tests.small_city import SmallCity, small_city
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -325,6 +333,71 @@ def test_a_step_over_a_second_keeps_its_bar_on_a_terminal(monkeypatch: pytest.Mo
 
 def test_suggested_commands_name_this_installation() -> None:
     assert command_path().endswith("siterisk")
+
+
+SMALL = City(projects=20, years=1, seed=1, last_day="2026-10-31")
+
+
+@pytest.fixture
+def steps_done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The demo's steps, each only noted."""
+    done: list[str] = []
+    for step in ("make_records", "load", "train", "promote"):
+        monkeypatch.setattr(demo_steps, f"_{step}", lambda *_, step=step: done.append(step))
+    return done
+
+
+def test_a_demo_cut_short_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps_done: list[str]
+) -> None:
+    settings = demo_settings(load_settings({"SITERISK_HOME": str(tmp_path)}, tmp_path), 3000)
+    with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+        cut.setattr(demo_steps, "_train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        demo_steps.prepare(settings, SMALL, False, silent)
+    assert steps_done == ["make_records", "load"]
+    demo_steps.prepare(settings, SMALL, False, silent)
+    assert steps_done == ["make_records", "load", "train", "promote"]
+    demo_steps.prepare(settings, SMALL, False, silent)
+    assert len(steps_done) == 4
+    demo_steps.prepare(settings, SMALL, True, silent)
+    assert len(steps_done) == 8
+
+
+def test_a_demo_of_another_city_starts_from_nothing(tmp_path: Path, steps_done: list[str]) -> None:
+    settings = demo_settings(load_settings({"SITERISK_HOME": str(tmp_path)}, tmp_path), 3000)
+    demo_steps.prepare(settings, SMALL, False, silent)
+    (settings.home / "siterisk.db").touch()
+    demo_steps.prepare(settings, dataclasses.replace(SMALL, seed=2), False, silent)
+    assert len(steps_done) == 8
+    assert not (settings.home / "siterisk.db").exists()
+
+
+def test_a_folder_that_no_demo_has_made_is_left_alone(tmp_path: Path, steps_done: list[str]) -> None:
+    settings = demo_settings(load_settings({"SITERISK_HOME": str(tmp_path)}, tmp_path), 3000)
+    settings.home.mkdir()
+    (settings.home / "mine.txt").touch()
+    with pytest.raises(errors.InvalidInput, match="no demo has made"):
+        demo_steps.prepare(settings, SMALL, True, silent)
+    assert (settings.home / "mine.txt").exists()
+    assert steps_done == []
+
+
+def test_the_demo_never_touches_the_records_of_the_installation(tmp_path: Path) -> None:
+    real = load_settings(
+        {"SITERISK_HOME": str(tmp_path), "SITERISK_DATABASE_URL": "postgresql://db/real"}, tmp_path
+    )
+    demo = demo_settings(real, 3000)
+    assert demo.store_url == f"sqlite:///{tmp_path}/demo/siterisk.db"
+    assert demo.mlruns == tmp_path / "demo" / "mlruns"
+
+
+def test_a_taken_port_gives_way_to_the_next_free_one() -> None:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen()
+        taken = door.getsockname()[1]
+        assert not port_is_free("127.0.0.1", taken)
+        assert free_port("127.0.0.1", taken) > taken
 
 
 @pytest.mark.slow

@@ -134,7 +134,9 @@ def test_a_store_that_is_gone_is_said_and_not_answered_around(live: LiveRecords,
     store.reachable = False
     with pytest.raises(StoreUnavailable):
         live.state()
+    eventually(lambda: live.not_ready() is not None)
     store.reachable = True
+    eventually(lambda: live.not_ready() is None)
     assert status_of(live, "P1") == "ACTIVE"
 
 

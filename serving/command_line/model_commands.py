@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 # As many pairs at once as fit in memory beside the index: 200 features of 8 bytes are 80 MB.
 PAIRS_AT_ONCE = 50_000
 
+CATALOGUE_CHANGED = (
+    "注意：特征目录在模型训练之后有改动，请重新训练。\n"
+    "Note: the feature catalogue has changed since this model was trained; train again."
+)
+
 UntilOption = Annotated[str | None, typer.Option("--until", help="Nothing recorded after this day is read.")]
 AtOption = Annotated[
     Path, typer.Option("--at", help="PAIRS: a CSV or Parquet file with project_id and as_of.")
@@ -100,6 +105,8 @@ def score(
     with shown_progress() as progress:
         index = FactIndex.build(records_of(records, progress), load_catalogue(), progress)
         scorer = Scorer(index, fitted)
+        if scorer.catalogue_changed:
+            say(CATALOGUE_CHANGED)
 
         def part(rows: pd.DataFrame) -> pd.DataFrame:
             return scorer.score(rows["project_id"].tolist(), rows["as_of"].to_numpy())
