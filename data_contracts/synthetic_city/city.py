@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import get_args
 
+from data_contracts.errors import InvalidInput
 from data_contracts.progress import Progress, silent
 from data_contracts.synthetic_city.block import block_tables, draw_block, inspect_block
 from data_contracts.synthetic_city.city_plan import plan_city
@@ -36,6 +38,12 @@ def write_city(
     after that day is written. The same arguments give the same bytes. `variance` chooses a declared
     variant of the log hazard's variance. Raises InvalidInput for arguments that make no city.
     """
+    if table_format not in get_args(TableFormat):
+        raise InvalidInput(
+            zh=f"模拟城市可写成 parquet 或 csv，收到 {table_format}。",
+            en=f"A synthetic city is written as parquet or csv, not as {table_format}.",
+            field="table_format",
+        )
     declared = load_declaration(variance=variance)
     plan = plan_city(declared, projects=projects, years=years, seed=seed, last_day=last_day)
     city = City(plan, draw_enterprises(plan), draw_stations(plan))

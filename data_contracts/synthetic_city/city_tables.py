@@ -9,6 +9,7 @@ import pandas as pd
 
 from data_contracts.contract import contract
 from data_contracts.errors import SourceUnreadable
+from data_contracts.typed_tables import DTYPES
 
 
 @dataclass(frozen=True)
@@ -18,17 +19,17 @@ class CityTables:
     folder: Path
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """All versions of all rows of a table; dates and moments as datetime64."""
-        parquet, csv = self.folder / f"{name}.parquet", self.folder / f"{name}.csv"
-        table = contract(name)
-        times = [column.name for column in table.columns if column.kind in ("date", "moment")]
+        """All versions of all rows of a table, typed as records are."""
+        parquet, table = self.folder / f"{name}.parquet", contract(name)
         if parquet.exists():
             rows = pd.read_parquet(parquet)
         else:
             texts = {column.name: "str" for column in table.columns if column.kind in ("text", "code")}
-            rows = pd.read_csv(csv, dtype=texts)
-        for column in times:
-            rows[column] = pd.to_datetime(rows[column], format="mixed").astype("datetime64[us]")
+            rows = pd.read_csv(self.folder / f"{name}.csv", dtype=texts)
+        for column in table.columns:
+            if column.kind in ("date", "moment"):
+                rows[column.name] = pd.to_datetime(rows[column.name], format="mixed")
+            rows[column.name] = rows[column.name].astype(DTYPES[column.kind])
         return rows
 
     def newest(self, name: str) -> pd.DataFrame:

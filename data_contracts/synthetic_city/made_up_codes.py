@@ -17,7 +17,7 @@ def synthetic_codes(numbers: NDArray, region: str = "310100") -> NDArray:
     nobody has checked every one against a register.
 
     >>> synthetic_codes(np.array([1]))
-    array([b'91310100MB00000186'], dtype='|S18')
+    array([b'91310100MB00000193'], dtype='|S18')
     """
     count = len(numbers)
     letters = np.empty((count, 18), np.uint8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -26,11 +26,15 @@ _ARROW: dict[Kind, pa.DataType] = {
 class CityWriter:
     """Takes rows of contract tables in pieces and writes each table's file; use as a context manager.
 
-    Every table of the contracts gets a file, with all its columns, even without rows.
+    Every table of the contracts gets a file, with all its columns, even without rows. Tables that an
+    earlier city left in the folder are removed first.
     """
 
     def __init__(self, folder: Path, table_format: TableFormat = "parquet") -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in contracts():
+            for ending in get_args(TableFormat):
+                (folder / f"{name}.{ending}").unlink(missing_ok=True)
         self.folder, self.table_format = folder, table_format
         self.counts = dict.fromkeys(contracts(), 0)
         self._waiting: dict[str, list[pa.Table]] = {name: [] for name in contracts()}
