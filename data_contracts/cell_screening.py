@@ -69,14 +69,15 @@ def screen(cells: pd.Series, *, column: str, max_length: int, also_missing: froz
     trimmed = pc.utf8_trim(encoded.dictionary, characters=BLANKS)
     distinct = DistinctTexts(_text_series(trimmed), places, findings)
     distinct = distinct.without(pc.equal(trimmed, "").to_numpy(zero_copy_only=False))
-    formulas = pc.match_substring_regex(trimmed, FORMULA).to_numpy(zero_copy_only=False)
+    nul = pc.match_substring(trimmed, "\x00").to_numpy(zero_copy_only=False)  # no database takes it in a text
+    formulas = pc.match_substring_regex(trimmed, FORMULA).to_numpy(zero_copy_only=False) & ~nul
     lowered = pc.utf8_lower(trimmed)
     words = pa.array(sorted(MISSING_WORDS | also_missing), lowered.type)
     absent = pc.is_in(lowered, value_set=words).to_numpy(zero_copy_only=False)
-    for rule, mask in (("formula", formulas & ~absent), ("read_as_missing", absent)):
+    for rule, mask in (("encoding", nul), ("formula", formulas & ~absent), ("read_as_missing", absent)):
         if len(positions := distinct.where(mask)):
             findings.append(Finding(rule, column, positions, is_warning=rule == "read_as_missing"))
-    return distinct.without(formulas | absent)
+    return distinct.without(nul | formulas | absent)
 
 
 def reads_as_gb18030(cell: str) -> str | None:

@@ -103,7 +103,7 @@ def entries(
         },
         index=cells.index,
     )
-    placed = of_row.loc[failures["row"]]
+    placed, failures = of_row.loc[failures["row"]], _storable(failures)
     count = len(failures)
     columns = {name: _texts(placed[name]) for name in of_row if name not in ("row_number", "recorded_at")}
     columns |= {name: _texts(failures[name]) for name in ("rule", "value", "zh", "en")}
@@ -204,11 +204,13 @@ def _storable(cells: pd.DataFrame) -> pd.DataFrame:
     """Cells without what no database takes: lone surrogates and NUL, written out as `\\udcd5` and `\\u0000`."""
     plain = cells.copy(deep=False)
     for name in plain:
-        if plain[name].dtype == object:
-            plain[name] = plain[name].map(lambda c: _UNSTORABLE.sub(_escape, c), na_action="ignore")
-        elif plain[name].str.contains("\x00", regex=False).any():
-            plain[name] = plain[name].str.replace("\x00", "\\u0000", regex=False)
+        if plain[name].dtype == object or plain[name].dtype == "str":
+            plain[name] = plain[name].map(_storable_cell, na_action="ignore")
     return plain
+
+
+def _storable_cell(cell: object) -> object:
+    return _UNSTORABLE.sub(_escape, cell) if isinstance(cell, str) and not cell.isprintable() else cell
 
 
 def _escape(found: re.Match[str]) -> str:
