@@ -24,6 +24,7 @@ from serving.request_log import fault_of, request_log
 
 LARGEST_BODY = 8 * 1024 * 1024
 LONGEST_REQUEST_S = 30.0
+LONGEST_UPLOAD_S = 15.0
 GONE = 499  # in the log alone: the caller went away before its request had arrived
 DOCS = "/v1/docs"
 NAMED_IN_LOGS = frozenset({"/", "/grades", "/livez", "/readyz", "/v1/grades", "/v1/docs", "/v1/openapi.json"})
@@ -36,11 +37,22 @@ HEADERS = {
 
 
 class RequestGuard:
-    """ASGI middleware; `not_ready` says why the service is not ready, None when it is."""
+    """ASGI middleware; `not_ready` says why the service is not ready, None when it is.
 
-    def __init__(self, app: ASGIApp, not_ready: Callable[[], SiteriskError | None]) -> None:
+    A body that has not arrived in `upload_s` seconds is refused, as is work that takes longer than `answer_s`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        not_ready: Callable[[], SiteriskError | None],
+        *,
+        upload_s: float = LONGEST_UPLOAD_S,
+        answer_s: float = LONGEST_REQUEST_S,
+    ) -> None:
         self.app = app
         self.not_ready = not_ready
+        self.upload_s, self.answer_s = upload_s, answer_s
         self.log = request_log()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,8 +68,7 @@ class RequestGuard:
         started, answer = time.perf_counter(), _Answer(scope, send, self.not_ready)
         fault: dict[str, str] = {}
         try:
-            async with asyncio.timeout(LONGEST_REQUEST_S):
-                await self._pass_on(scope, receive, answer)
+            await self._pass_on(scope, receive, answer)
         except TimeoutError:
             await answer.instead(general_answer(504))
         except ClientDisconnect:
@@ -70,12 +81,17 @@ class RequestGuard:
     async def _pass_on(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if refusal := _refused_by_headers(scope):
             return await answer.instead(refusal)
-        body = await _read_body(receive)
+        try:
+            async with asyncio.timeout(self.upload_s):
+                body = await _read_body(receive)
+        except TimeoutError:
+            return await answer.instead(general_answer(408))
         if body is None:
             return await answer.instead(general_answer(413))
         if scope["path"] == "/" and scope["method"] in ("GET", "HEAD"):
             return await answer.instead(RedirectResponse(DOCS))
-        await self.app(scope, _replay(body, receive), answer.send)
+        async with asyncio.timeout(self.answer_s):
+            await self.app(scope, _replay(body, receive), answer.send)
 
     def _log(self, scope: Scope, answer: _Answer, seconds: float, fault: dict[str, str]) -> None:
         path = scope["path"] if scope["path"] in NAMED_IN_LOGS else "other"
