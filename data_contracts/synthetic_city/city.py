@@ -15,7 +15,7 @@ from data_contracts.synthetic_city.enterprise_rows import enterprise_tables
 from data_contracts.synthetic_city.enterprises import draw_enterprises
 from data_contracts.synthetic_city.filing import on_file
 from data_contracts.synthetic_city.groundwork import City
-from data_contracts.synthetic_city.stations import draw_stations, station_tables
+from data_contracts.synthetic_city.stations import draw_stations, inspector_rows, roster_rows
 from data_contracts.synthetic_city.surroundings import surroundings_tables
 from data_contracts.synthetic_city.truth_files import TruthWriter
 from data_contracts.synthetic_city.writing import CityWriter, TableFormat
@@ -49,10 +49,13 @@ def write_city(
     city = City(plan, draw_enterprises(plan), draw_stations(plan))
     folder = Path(out)
     with CityWriter(folder, table_format) as writer:
-        whole = enterprise_tables(plan, city.firms) | station_tables(plan, city.stations) | surroundings_tables(plan)
+        whole = enterprise_tables(plan, city.firms) | surroundings_tables(plan)
+        whole["inspectors"] = inspector_rows(plan, city.stations)
         whole["violations"] = on_file(plan, whole["violations"])
         for name, rows in whole.items():
             writer.write(name, rows)
+        for rows in roster_rows(plan, city.stations):
+            writer.write("inspector_days", rows)
         truth = TruthWriter(folder, city)
         for number in range(plan.blocks):
             progress("synthetic city", number, plan.blocks)

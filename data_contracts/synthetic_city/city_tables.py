@@ -29,8 +29,7 @@ class CityTables:
         for column in table.columns:
             if column.kind in ("date", "moment"):
                 rows[column.name] = pd.to_datetime(rows[column.name], format="mixed")
-            rows[column.name] = rows[column.name].astype(DTYPES[column.kind])
-        return rows
+        return rows.astype({column.name: DTYPES[column.kind] for column in table.columns})
 
     def newest(self, name: str) -> pd.DataFrame:
         """The newest version of each row that is not withdrawn."""

@@ -47,7 +47,8 @@ def comparison_text(table: pd.DataFrame) -> str:
 
 def comparison_json(table: pd.DataFrame) -> str:
     """The comparison as one JSON object, for machines."""
-    lines = table.astype(object).where(table.notna(), None).to_dict("records")
+    finite = table.replace([np.inf, -np.inf], np.nan)  # JSON knows no infinity: no limit is null
+    lines = finite.astype(object).where(finite.notna(), None).to_dict("records")
     return json.dumps({"simulated": True, "city": table.attrs["city"], "lines": lines}, ensure_ascii=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from data_contracts.synthetic_city.rows import DAY_SECONDS, Rows, days_as_dates,
 from data_contracts.synthetic_city.sites import agencies, districts
 
 REPRESENTATIVES = 16
+INSPECTORS_A_PIECE = 300
 
 
 @dataclass(frozen=True)
@@ -65,28 +67,37 @@ def draw_stations(plan: CityPlan) -> Stations:
     )
 
 
-def station_tables(plan: CityPlan, stations: Stations) -> dict[str, Rows]:
-    """`inspectors` and `inspector_days`, the latter for the declared days and eight weeks ahead."""
-    random, declared = block_stream(plan, "inspectors"), plan.declared
+def inspector_rows(plan: CityPlan, stations: Stations) -> Rows:
+    """The table `inspectors`."""
+    random = block_stream(plan, "inspectors")
     count = len(stations.team_agency) * stations.inspectors_per_team
-    refs = numbered("G", np.arange(1, count + 1), 5)
-    inspectors: Rows = {
+    rows: Rows = {
         "_key": np.arange(count),
         "_recorded": np.full(count, plan.first_day * DAY_SECONDS),
-        "inspector_ref": refs,
+        "inspector_ref": numbered("G", np.arange(1, count + 1), 5),
         "agency_code": words(agencies(plan), np.repeat(stations.team_agency, stations.inspectors_per_team)),
         "disciplines": words(("SAFETY", "SAFETY;QUALITY", "QUALITY;FIRE"), (random.random(count) * 3).astype(int)),
         "is_expert": (random.random(count) < 0.1).astype(float),
     }
+    return on_register(plan, rows)
+
+
+def roster_rows(plan: CityPlan, stations: Stations) -> Iterator[Rows]:
+    """The table `inspector_days` in pieces: the declared days and eight weeks ahead, working days only."""
+    declared = plan.declared
+    count = len(stations.team_agency) * stations.inspectors_per_team
     days = np.arange(max(plan.first_day, plan.last_day - declared["visits.roster_days"]), plan.last_day + 57)
     days = days[plan.working_days[days - plan.calendar_start]]
-    inspector, day = np.repeat(np.arange(count), len(days)), np.tile(days, count)
-    planned = np.minimum(day - 14, plan.last_day)
-    roster: Rows = {
-        "_key": np.arange(len(day)),
-        "_recorded": np.maximum(planned, plan.first_day) * DAY_SECONDS + 9 * 3600,
-        "inspector_ref": refs[inspector],
-        "date": days_as_dates(day),
-        "available": (random.random(len(day)) < declared["visits.availability"]).astype(float),
-    }
-    return {"inspectors": on_register(plan, inspectors), "inspector_days": on_register(plan, roster)}
+    for first in range(0, count, INSPECTORS_A_PIECE):
+        random = block_stream(plan, "roster", first)
+        inspectors = np.arange(first, min(first + INSPECTORS_A_PIECE, count))
+        inspector, day = np.repeat(inspectors, len(days)), np.tile(days, len(inspectors))
+        planned = np.minimum(day - 14, plan.last_day)
+        rows: Rows = {
+            "_key": np.arange(len(day)),
+            "_recorded": np.maximum(planned, plan.first_day) * DAY_SECONDS + 9 * 3600,
+            "inspector_ref": numbered("G", inspector + 1, 5),
+            "date": days_as_dates(day),
+            "available": (random.random(len(day)) < declared["visits.availability"]).astype(float),
+        }
+        yield on_register(plan, rows)
