@@ -61,5 +61,6 @@ def _line(name: str, known: dict[str, Any], figure: Figure) -> tuple[Any, ...]:
         low, high = reference * known["at_least"], np.inf
     else:
         low, high = reference * (1 - known["tolerance"] - chance), reference * (1 + known["tolerance"] + chance)
-    within = bool(low <= figure.value <= high)
-    return name, known["zh"], known["en"], figure.value, reference, low, high, within, known["source"]
+    value = float("nan") if pd.isna(figure.value) else float(figure.value)
+    within = bool(low <= value <= high)
+    return name, known["zh"], known["en"], value, reference, low, high, within, known["source"]
