@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +22,16 @@ ROWS_A_PROJECT = 200
 CATEGORIES = ("SCAF", "PIT", "FORM", "HEIGHT", "ELEC", "HOIST", "CRANE", "TOOL", "FIRE")
 
 _LOAD = """
-import sys, time
+import re, sys, time
+from pathlib import Path
 from data_contracts.intake import load
 from data_contracts.record_store import RecordStore
 with RecordStore.open(sys.argv[2]) as store:
     started = time.perf_counter()
     report = load(sys.argv[1], store)
-    print(time.perf_counter() - started, report.tables["violations"].stored, report.quarantined)
+    seconds = time.perf_counter() - started
+peak_kb = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]
+print(seconds, report.tables["violations"].stored, report.quarantined, peak_kb)
 """
 
 
@@ -68,26 +69,23 @@ def measure(rows: int, url: str | None) -> dict[str, float]:
         source = Path(folder) / "records"
         size = write_records(source, rows)
         target = url or f"sqlite:///{folder}/store.db"
-        started = time.perf_counter()
-        run = subprocess.Popen(
+        run = subprocess.run(
             [sys.executable, "-c", _LOAD, str(source), target],
-            stdout=subprocess.PIPE,
+            capture_output=True,
             text=True,
+            check=False,
             cwd=Path(__file__).parent.parent,
         )
-        assert run.stdout is not None
-        answer = run.stdout.read().split()
-        _, status, usage = os.wait4(run.pid, 0)
-        run.returncode = os.waitstatus_to_exitcode(status)
-        if run.returncode or int(answer[1]) != rows:
-            raise SystemExit(f"the load failed: {answer} after {time.perf_counter() - started:.0f} s")
+    answer = run.stdout.split()
+    if run.returncode or int(answer[1]) != rows:
+        raise SystemExit(f"the load failed: {run.stdout}{run.stderr}")
     seconds = float(answer[0])
     return {
         "rows": rows,
         "file_mb": size / 1e6,
         "seconds": seconds,
         "rows_per_s": rows / seconds,
-        "peak_mb": usage.ru_maxrss / 1024,
+        "peak_mb": int(answer[3]) / 1024,
         "quarantined": int(answer[2]),
     }
 
