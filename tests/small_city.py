@@ -10,7 +10,7 @@ import pytest
 
 from data_contracts.intake import load
 from data_contracts.record_store import RecordStore
-from data_contracts.synthetic_city.city import write_city
+from data_contracts.synthetic_city import write_city
 from features.catalogue import load_catalogue
 from tests.small_model import put_in_force
 

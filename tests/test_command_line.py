@@ -1,11 +1,8 @@
 """The command line: what it says, what it refuses, and what its exit codes mean."""
 
-import dataclasses
 import io
 import json
-import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -16,17 +13,10 @@ import pytest
 
 from data_contracts import errors
 from data_contracts.errors import SiteriskError
-from data_contracts.progress import silent
-from serving.command_line import demo_steps
 from serving.command_line.application import application, run
-from serving.command_line.demo import demo_settings
-from serving.command_line.demo_steps import City
 from serving.command_line.exit_codes import EXIT_CODES, exit_code
-from serving.command_line.service_commands import free_port, port_is_free
 from serving.command_line.terminal import command_path, shown_progress
 from serving.http_errors import STATUS, status_of
-from serving.pairs import read_pairs
-from serving.settings import load_settings
 from tests.small_city import SmallCity, small_city
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -191,81 +181,6 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-def test_pairs_keep_their_order_and_repeats(tmp_path: Path) -> None:
-    given = write(
-        tmp_path / "p.csv",
-        "as_of,project_id,note\n2026-03-01,P2,a\n2026-03-01T08:00:00Z,P1,b\n2026/3/1,P2,c\n",
-    )
-    pairs = read_pairs(given)
-    assert pairs["project_id"].tolist() == ["P2", "P1", "P2"]
-    stamps = ["2026-03-01T00:00:00", "2026-03-01T16:00:00", "2026-03-01T00:00:00"]
-    assert pairs["as_of"].tolist() == [pd.Timestamp(stamp) for stamp in stamps]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-def test_pairs_are_read_in_the_encodings_that_offices_write(tmp_path: Path, encoding: str) -> None:
-    given = write(tmp_path / "p.csv", "project_id,as_of\n浦东0001,2026-03-01\n", encoding)
-    assert read_pairs(given)["project_id"].tolist() == ["浦东0001"]
-
-
-@pytest.mark.parametrize("kind", ["text", "date", "moment", "moment with offset"])
-def test_pairs_of_parquet_may_hold_any_kind_of_time(tmp_path: Path, kind: str) -> None:
-    times = {
-        "text": pd.Series(["2026-03-01"]),
-        "date": pd.Series([pd.Timestamp("2026-03-01").date()]),
-        "moment": pd.Series([pd.Timestamp("2026-03-01")]),
-        "moment with offset": pd.Series([pd.Timestamp("2026-02-28T16:00:00Z")]),
-    }
-    pd.DataFrame({"project_id": [17], "as_of": times[kind]}).to_parquet(tmp_path / "p.parquet")
-    pairs = read_pairs(tmp_path / "p.parquet")
-    assert pairs["project_id"].tolist() == ["17"]
-    assert pairs["as_of"].tolist() == [pd.Timestamp("2026-03-01")]
-
-
-def test_every_fault_of_pairs_is_told_at_once_with_its_row(tmp_path: Path) -> None:
-    rows = [
-        "P1,2026-03-01",
-        ",2026-03-01",
-        "P3,",
-        "P4,spring",
-        f"{'x' * 65},2026-03-01",
-        "P6,2126-01-01",
-        ",never",
-    ]
-    given = write(tmp_path / "p.csv", "\n".join(["project_id,as_of", *rows, ""]))
-    with pytest.raises(errors.InvalidInput) as refused:
-        read_pairs(given)
-    for told in (
-        "row 3: project_id is empty",
-        "row 4: as_of is empty",
-        "row 5: as_of is not a date or time",
-        "row 6: project_id is too long",
-        "row 7: as_of lies in the future",
-        "row 8: project_id is empty; row 8: as_of is not a date or time",
-        "7 faults",
-    ):
-        assert told in refused.value.en
-    assert "第 8 行 as_of 不是日期或时间" in refused.value.zh
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "kind"),
-    [
-        ("p.csv", "project,as_of\nP1,2026-03-01\n", errors.InvalidInput),
-        ("p.csv", "", errors.SourceUnreadable),
-        ("p.csv", 'project_id,as_of\n"P1,2026-03-01\n', errors.SourceUnreadable),
-        ("p.csv", "project_id,as_of\nP1,2026-03-01,x,y\n", errors.SourceUnreadable),
-        ("p.parquet", "not parquet", errors.SourceUnreadable),
-        ("p.txt", "project_id,as_of\n", errors.InvalidInput),
-    ],
-)
-def test_pairs_that_cannot_be_read_are_refused(
-    tmp_path: Path, name: str, text: str, kind: type[SiteriskError]
-) -> None:
-    with pytest.raises(kind):
-        read_pairs(write(tmp_path / name, text))
-
-
 def test_scores_go_to_the_file_or_to_standard_output(
     installed: SmallCity, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -333,102 +248,3 @@ def test_a_step_over_a_second_keeps_its_bar_on_a_terminal(monkeypatch: pytest.Mo
 
 def test_suggested_commands_name_this_installation() -> None:
     assert command_path().endswith("siterisk")
-
-
-SMALL = City(projects=20, years=1, seed=1, last_day="2026-10-31")
-
-
-@pytest.fixture
-def steps_done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The demo's steps, each only noted."""
-    done: list[str] = []
-    for step in ("make_records", "load", "train", "promote"):
-        monkeypatch.setattr(demo_steps, f"_{step}", lambda *_, step=step: done.append(step))
-    return done
-
-
-def test_a_demo_cut_short_goes_on_where_it_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps_done: list[str]
-) -> None:
-    settings = demo_settings(load_settings({"SITERISK_HOME": str(tmp_path)}, tmp_path), 3000)
-    with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
-        cut.setattr(demo_steps, "_train", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        demo_steps.prepare(settings, SMALL, False, silent)
-    assert steps_done == ["make_records", "load"]
-    demo_steps.prepare(settings, SMALL, False, silent)
-    assert steps_done == ["make_records", "load", "train", "promote"]
-    demo_steps.prepare(settings, SMALL, False, silent)
-    assert len(steps_done) == 4
-    demo_steps.prepare(settings, SMALL, True, silent)
-    assert len(steps_done) == 8
-
-
-def test_a_demo_of_another_city_starts_from_nothing(tmp_path: Path, steps_done: list[str]) -> None:
-    settings = demo_settings(load_settings({"SITERISK_HOME": str(tmp_path)}, tmp_path), 3000)
-    demo_steps.prepare(settings, SMALL, False, silent)
-    (settings.home / "siterisk.db").touch()
-    demo_steps.prepare(settings, dataclasses.replace(SMALL, seed=2), False, silent)
-    assert len(steps_done) == 8
-    assert not (settings.home / "siterisk.db").exists()
-
-
-def test_a_folder_that_no_demo_has_made_is_left_alone(tmp_path: Path, steps_done: list[str]) -> None:
-    settings = demo_settings(load_settings({"SITERISK_HOME": str(tmp_path)}, tmp_path), 3000)
-    settings.home.mkdir()
-    (settings.home / "mine.txt").touch()
-    with pytest.raises(errors.InvalidInput, match="no demo has made"):
-        demo_steps.prepare(settings, SMALL, True, silent)
-    assert (settings.home / "mine.txt").exists()
-    assert steps_done == []
-
-
-def test_the_demo_never_touches_the_records_of_the_installation(tmp_path: Path) -> None:
-    real = load_settings(
-        {"SITERISK_HOME": str(tmp_path), "SITERISK_DATABASE_URL": "postgresql://db/real"}, tmp_path
-    )
-    demo = demo_settings(real, 3000)
-    assert demo.store_url == f"sqlite:///{tmp_path}/demo/siterisk.db"
-    assert demo.mlruns == tmp_path / "demo" / "mlruns"
-
-
-def test_a_taken_port_gives_way_to_the_next_free_one() -> None:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        door.listen()
-        taken = door.getsockname()[1]
-        assert not port_is_free("127.0.0.1", taken)
-        assert free_port("127.0.0.1", taken) > taken
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_the_demo_goes_the_whole_way(tmp_path: Path) -> None:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("SITERISK_")}
-    command = [sys.executable, "-m", "serving.command_line", "demo", "--no-serve", "--json"]
-    command += ["--projects", "120", "--years", "3"]
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env={**environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    shown = json.loads(done.stdout)
-    site = shown["answer"]["results"][0]
-    assert site["status"] == "ACTIVE"
-    assert all(0 < risk < 1 for risk in site["risks"].values())
-    assert len(shown["next"]) == 3
-    again = subprocess.run(
-        shown["next"][1],
-        shell=True,
-        cwd=tmp_path,
-        env={**environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert again.returncode == 0, again.stderr
-    scored = pd.read_csv(tmp_path / "var" / "demo" / "risks.csv")
-    assert site["project_id"] in scored["project_id"].tolist()

@@ -79,7 +79,7 @@ def _empty(home: Path) -> None:
 
 
 def _make_records(settings: Settings, city: City, progress: Progress) -> None:
-    from data_contracts.synthetic_city.city import write_city
+    from data_contracts.synthetic_city import write_city
 
     shutil.rmtree(settings.home / "records", ignore_errors=True)
     write_city(

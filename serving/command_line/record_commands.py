@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data_contracts.errors import CheckFailed
+from data_contracts.errors import CheckFailed, ForbiddenColumn, SourceUnreadable
 from serving.command_line.given_records import RecordsOption, records_of
 from serving.command_line.terminal import result, result_json, say, shown_progress, table
 from serving.settings import load_settings
@@ -33,7 +33,7 @@ def check(*, source: SourceArgument, stamp: StampOption = False, as_json: JsonOp
     """校验数据。 Validate records, store nothing.
 
     Every failing row is told with table, row, column, rule and value, in Chinese and English. Ends with
-    the code of CHECK_FAILED if any row would go to quarantine or a file is refused.
+    the code of CHECK_FAILED if any row would go to quarantine.
 
     \b
     Examples:
@@ -45,10 +45,11 @@ def check(*, source: SourceArgument, stamp: StampOption = False, as_json: JsonOp
     with shown_progress() as progress:
         report = check_source(source, stamp_missing=stamp, progress=progress)
     _tell_report(report, as_json)
-    if report.quarantined or not report.is_complete:
+    _raise_refused(report)
+    if report.quarantined:
         raise CheckFailed(
-            zh=f"{report.quarantined} 行未通过校验，{len(report.refused)} 个文件被拒收；请按上文逐条更正。",
-            en=f"{report.quarantined} rows fail and {len(report.refused)} files are refused; the report says why.",
+            zh=f"{report.quarantined} 行未通过校验；请按上文逐条更正。",
+            en=f"{report.quarantined} rows fail; the report says why.",
         )
 
 
@@ -73,11 +74,19 @@ def load(
         with shown_progress() as progress:
             report = load_source(source, store, stamp_missing=stamp, progress=progress)
         _tell_report(report, as_json)
-    if not report.is_complete:
-        raise CheckFailed(
-            zh=f"{len(report.refused)} 个文件被拒收，其余已入库。",
-            en=f"{len(report.refused)} files were refused; the others are stored.",
-        )
+    _raise_refused(report)
+
+
+def _raise_refused(report: IntakeReport) -> None:
+    """A file that was refused makes the command fail, with the class of the first one's error."""
+    if not report.refused:
+        return
+    names = "、".join(file["name"] for file in report.refused)
+    forbidden = any(file["code"] == ForbiddenColumn.code for file in report.refused)
+    raise (ForbiddenColumn if forbidden else SourceUnreadable)(
+        zh=f"拒收 {len(report.refused)} 个文件：{names}；原因见上文，其余文件照常处理。",
+        en=f"Refused: {names}. The report says why; the other files were taken as usual.",
+    )
 
 
 def _tell_report(report: IntakeReport, as_json: bool) -> None:
@@ -94,23 +103,45 @@ def synth(
     years: Annotated[int, typer.Option(help="Years of records.", min=1, max=50)] = 6,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
     last_day: Annotated[str, typer.Option(help="Last day of the records.")] = "2025-12-31",
+    table_format: Annotated[str, typer.Option("--format", help="parquet or csv.")] = "parquet",
+    compare: Annotated[
+        bool, typer.Option("--compare/--no-compare", help="Print generated rates beside published ones.")
+    ] = True,
+    as_json: JsonOption = False,
 ) -> None:
     """生成模拟城市。 Write a synthetic city.
 
-    Contract tables as CSV, and the hidden truth in a folder apart (truth/). Same seed, same bytes.
+    Contract tables, and the hidden truth in a folder apart (truth/). Same seed, same bytes. Then the
+    generated rates are printed beside the figures that the city was made after.
 
     \b
     Examples:
       siterisk synth --out city/
-      siterisk synth --out city/ --projects 400 --years 3 --seed 7
+      siterisk synth --out city/ --projects 400 --years 3 --seed 7 --format csv
     """
     from data_contracts.moments import as_of_moment
-    from data_contracts.synthetic_city.city import write_city
+    from data_contracts.synthetic_city import (
+        compare_with_domain,
+        comparison_json,
+        comparison_text,
+        write_city,
+    )
 
     day: dt.date = as_of_moment(last_day).date()
     with shown_progress() as progress:
-        write_city(out, projects=projects, years=years, seed=seed, last_day=day, progress=progress)
+        write_city(
+            out,
+            projects=projects,
+            years=years,
+            seed=seed,
+            last_day=day,
+            table_format=table_format,  # type: ignore[arg-type]  # write_city refuses what it does not know
+            progress=progress,
+        )
     say(f"模拟城市已写入 / synthetic city written → {out}")
+    if compare:
+        compared = compare_with_domain(out)
+        result(comparison_json(compared) if as_json else comparison_text(compared))
 
 
 def snapshot(
