@@ -48,7 +48,9 @@ def taiwan_tables(data: Path) -> dict[str, pd.DataFrame]:
     accidents = _of(_read(data / "accidents.csv.gz"), construction)
     started = penalties.groupby("enterprise_id")["announced_on"].min()
     return {
-        "enterprises": _enterprises(construction, started, accidents),
+        "enterprises": _enterprises(
+            enterprises[enterprises["is_construction"] == "True"], started, accidents
+        ),
         "projects": _projects(started),
         "project_parties": _parties(started),
         "violations": _violations(penalties),
@@ -63,13 +65,23 @@ def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
         rows.to_csv(folder / f"{name}.csv", index=False, encoding="utf-8")
 
 
-def _enterprises(construction: pd.Series, started: pd.Series, accidents: pd.DataFrame) -> pd.DataFrame:
+def _enterprises(enterprises: pd.DataFrame, started: pd.Series, accidents: pd.DataFrame) -> pd.DataFrame:
     """An enterprise is on file from its first announced penalty, or else from its first accident."""
-    first = construction.map(started).fillna(
-        construction.map(accidents.groupby("enterprise_id")["occurred_on"].min())
-    )
-    rows = pd.DataFrame({"enterprise_id": construction, "recorded_at": first, "kind": "CONTRACTOR"})
+    ids = enterprises["enterprise_id"]
+    of_accident = accidents.groupby("enterprise_id")["occurred_on"].min()
+    first = ids.map(started).fillna(ids.map(of_accident))
+    rows = pd.DataFrame({"enterprise_id": ids, "recorded_at": first, "kind": _kinds(enterprises)})
     return rows[first.notna()]
+
+
+def _kinds(enterprises: pd.DataFrame) -> pd.Series:
+    """What the name says the enterprise is licensed for; its legal form is none of our business."""
+    kinds = pd.Series("OTHER", index=enterprises.index)
+    kinds[enterprises[["is_engineering_firm", "is_mechanical_electrical"]].eq("True").any(axis=1)] = (
+        "SPECIALIST"
+    )
+    kinds[enterprises["is_general_contractor"] == "True"] = "CONTRACTOR"
+    return kinds
 
 
 def _projects(started: pd.Series) -> pd.DataFrame:
