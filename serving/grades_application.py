@@ -67,13 +67,12 @@ async def answer_grades(application: Starlette, asked: GradesRequest) -> dict[st
 def graded(state: LiveState, project_ids: list[str], as_of: pd.Timestamp) -> dict[str, Any]:
     """One result for each id in the order given, as plain numbers, missing ones None."""
     moments = np.full(len(project_ids), np.datetime64(as_of, "us"))
-    scored = state.scorer.score(project_ids, moments)
+    scores = state.scorer.scores(project_ids, moments)
     latest = state.scorer.index.latest_recorded_at(project_ids, moments)
     city = state.city_risks(as_of)
     heads, version, stamp = state.scorer.model.heads, state.scorer.model.version, _stamp(as_of)
-    columns = {head: scored[f"risk_{head}"].to_numpy() for head in heads}
-    risks = {head: _plain(values) for head, values in columns.items()}
-    percentiles = {head: _plain(city.percentile(head, values)) for head, values in columns.items()}
+    risks = {head: _plain(values) for head, values in scores.risks.items()}
+    percentiles = {head: _plain(city.percentile(head, values)) for head, values in scores.risks.items()}
     results = [
         {
             "project_id": project_id,
@@ -85,7 +84,7 @@ def graded(state: LiveState, project_ids: list[str], as_of: pd.Timestamp) -> dic
             "facts_latest_recorded_at": None if pd.isna(known) else _stamp(pd.Timestamp(known)),
         }
         for row, (project_id, status, known) in enumerate(
-            zip(project_ids, scored["status"], latest, strict=True)
+            zip(project_ids, scores.status, latest, strict=True)
         )
     ]
     return {

@@ -40,25 +40,39 @@ class Scorer:
         reasons. A project that was not on record at `as_of` keeps its row: status UNKNOWN, risks missing.
         Each row depends on its own pair alone, so one at a time and all at once give the same numbers.
         """
-        ids = [str(project_id) for project_id in project_ids]
         moments = np.asarray(as_of, dtype="datetime64[us]")
-        status = self.index.status(ids, moments)
-        scored = pd.DataFrame({"project_id": pd.Series(ids, dtype="str"), "as_of": moments})
-        scored["status"] = pd.Series(status.tolist(), dtype="str")
-        risks = self._risks_of_known(ids, moments, status != UNKNOWN)
-        for column in risks:
-            scored[column] = risks[column]
-        for column in TEXT_COLUMNS:
-            scored[column] = pd.Series(None, index=scored.index, dtype="str")
-        return scored
+        scores = self.scores(project_ids, moments)
+        nothing = pd.Series(None, index=range(len(moments)), dtype="str")
+        columns = {
+            "project_id": pd.Series(list(project_ids), dtype="str"),
+            "as_of": moments,
+            "status": pd.Series(scores.status, dtype="str"),
+            **{f"risk_{head}": risks for head, risks in scores.risks.items()},
+            **dict.fromkeys(TEXT_COLUMNS, nothing),
+        }
+        return pd.DataFrame(columns)
 
-    def _risks_of_known(self, ids: list[str], moments: np.ndarray, known: np.ndarray) -> pd.DataFrame:
-        risks = pd.DataFrame(np.nan, index=range(len(ids)), columns=[f"risk_{h}" for h in self.model.heads])
+    def scores(self, project_ids: Sequence[str], moments: np.ndarray) -> Scores:
+        """Status and risks alone, without a table around them: what a request needs."""
+        status = self.index.status(project_ids, moments)
+        known = status != UNKNOWN
+        risks = {head: np.full(len(known), np.nan) for head in self.model.heads}
         if known.any():
-            asked = ids if known.all() else [ids[row] for row in np.flatnonzero(known)]
-            matrix = self.index.matrix(asked, moments[known])
-            risks.loc[known] = self.model.risks(matrix)[risks.columns].to_numpy()
-        return risks
+            asked = (
+                project_ids if known.all() else [project_ids[row] for row in np.flatnonzero(known).tolist()]
+            )
+            computed = self.model.risks(self.index.matrix(asked, moments[known]))
+            for head, values in risks.items():
+                values[known] = computed[f"risk_{head}"].to_numpy()
+        return Scores(status.tolist(), risks)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Status and risk by head of some pairs, in their order; NaN is no risk."""
+
+    status: list[str]
+    risks: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -71,8 +85,8 @@ class CityRisks:
     def at(cls, scorer: Scorer, moment: pd.Timestamp) -> CityRisks:
         """Of the sites that had started and not finished at `moment`, as known then."""
         sites = scorer.index.sites(moment)
-        scored = scorer.score(sites.tolist(), np.full(len(sites), np.datetime64(moment, "us")))
-        return cls({head: np.sort(scored[f"risk_{head}"].to_numpy()) for head in scorer.model.heads})
+        scores = scorer.scores(sites.tolist(), np.full(len(sites), np.datetime64(moment, "us")))
+        return cls({head: np.sort(risks) for head, risks in scores.risks.items()})
 
     def percentile(self, head: str, risks: np.ndarray) -> np.ndarray:
         """Per cent of the active sites whose risk is not higher; missing for a missing risk, or without sites.
