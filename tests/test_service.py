@@ -190,9 +190,7 @@ def test_a_wrong_method_is_refused_with_the_right_one(client: TestClient, method
     assert answer.headers["allow"] == "POST"
 
 
-@pytest.mark.parametrize(
-    "path", ["/nothing", "/v1", "/v1/", "/v1/nothing", "/metrics", "/%00"]
-)
+@pytest.mark.parametrize("path", ["/nothing", "/v1", "/v1/", "/v1/nothing", "/metrics", "/%00"])
 def test_an_unknown_address_is_refused_in_the_same_shape(client: TestClient, path: str) -> None:
     assert_refused(client.get(path), 404, "NOT_FOUND")
 
