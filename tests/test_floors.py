@@ -32,7 +32,7 @@ def under(module: str, parent: str) -> bool:
 
 
 def may_import(importer: str, imported: str) -> bool:
-    floor, target = importer.split(".")[0], imported.split(".")[0]
+    floor, target = importer.split(".", maxsplit=1)[0], imported.split(".", maxsplit=1)[0]
     if target not in FLOORS or under(importer, WHERE_FLOORS_MEET):
         return True
     if under(imported, CITY):
