@@ -23,7 +23,7 @@ def _write_sqlite(connection: sa.Connection, table: sa.Table, columns: Mapping[s
     cursor = connection.connection.cursor()
     cursor.executemany(
         f"INSERT INTO {table.name} ({names}) VALUES ({places})",
-        zip(*(_sqlite_values(values) for values in columns.values()), strict=True),
+        list(zip(*(_sqlite_values(values) for values in columns.values()), strict=True)),
     )
     cursor.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
@@ -16,8 +17,6 @@ LONGEST_CELL = 32_000_000
 """Characters. A cell beyond it is taken for a quote that was never closed."""
 
 _BLOCK_CHARACTERS = 8_000_000  # some 50,000 rows of violations; a longer line is a block of its own
-
-Row = tuple[int, list[str]]
 
 
 def csv_header(path: Path, encoding: str) -> list[str]:
@@ -47,15 +46,16 @@ def csv_chunks(
         lines = _Lines(file)
         delimiter = _delimiter(next(lines, ""))
         while block := lines.block():
+            numbers: Sequence[int] = range(lines.number - len(block) + 1, lines.number + 1)
             if any('"' in line for line in block):
-                end = lines.number
                 lines.put_back(block)
-                rows = list(_quoted_rows(lines, delimiter, len(columns), end))
+                quoted = list(_quoted_rows(lines, delimiter, len(columns), numbers[-1]))
+                numbers, cells = [number for number, _ in quoted], [row for _, row in quoted]
             else:
-                start = lines.number - len(block) + 1
-                rows = list(enumerate(csv.reader(block, delimiter=delimiter), start=start))
-            for first in range(0, len(rows), chunk_rows):
-                yield _chunk(columns, rows[first : first + chunk_rows])
+                cells = list(csv.reader(block, delimiter=delimiter))
+            for first in range(0, len(cells), chunk_rows):
+                part = slice(first, first + chunk_rows)
+                yield _chunk(columns, numbers[part], cells[part])
 
 
 def _opened(path: Path, encoding: str) -> TextIO:
@@ -98,7 +98,7 @@ class _Lines:
         self.number -= len(lines)
 
 
-def _quoted_rows(lines: _Lines, delimiter: str, width: int, end: int) -> Iterator[Row]:
+def _quoted_rows(lines: _Lines, delimiter: str, width: int, end: int) -> Iterator[tuple[int, list[str]]]:
     """Rows that begin no later than on line `end`; a row in quotes may go on for several lines."""
     reader = csv.reader(lines, delimiter=delimiter)
     while lines.number < end:
@@ -123,21 +123,23 @@ def _is_open(taken: list[str]) -> bool:
     return sum(line.count('"') for line in taken) % 2 == 1
 
 
-def _chunk(columns: Sequence[str], rows: list[Row]) -> RowChunk:
+def _chunk(columns: Sequence[str], numbers: Sequence[int], rows: list[list[str]]) -> RowChunk:
     """Whole rows together; of the others each with what is wrong with it."""
-    width, damaged = len(columns), []
-    if any(len(cells) != width for _, cells in rows):
-        whole = []
-        for number, cells in rows:
-            if len(cells) > width and not any(cells[width:]):
-                del cells[width:]
-            if len(cells) == width:
-                whole.append((number, cells))
-            elif any(cells):
-                damaged.append(_ragged(number, columns, cells))
-        rows = whole
-    rows = [row for row in rows if any(row[1])]
-    return chunk_of_rows(columns, [number for number, _ in rows], [cells for _, cells in rows], damaged)
+    width = len(columns)
+    if set(map(len, rows)) == {width} and all(map(itemgetter(0), rows)):
+        return chunk_of_rows(columns, numbers, rows)
+    kept, whole, damaged = [], [], []
+    for number, cells in zip(numbers, rows, strict=True):
+        if not any(cells):
+            continue
+        if not any(cells[width:]):
+            del cells[width:]
+        if len(cells) == width:
+            kept.append(number)
+            whole.append(cells)
+        else:
+            damaged.append(_ragged(number, columns, cells))
+    return chunk_of_rows(columns, kept, whole, damaged)
 
 
 def _ragged(number: int, columns: Sequence[str], cells: list[str]) -> DamagedRow:

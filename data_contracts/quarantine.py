@@ -105,7 +105,9 @@ def entries(
     )
     placed, failures = of_row.loc[failures["row"]], _storable(failures)
     count = len(failures)
-    columns = {name: _texts(placed[name]) for name in of_row if name not in ("row_number", "recorded_at")}
+    columns = {
+        str(name): _texts(placed[name]) for name in of_row if name not in ("row_number", "recorded_at")
+    }
     columns |= {name: _texts(failures[name]) for name in ("rule", "value", "zh", "en")}
     moment = pa.array([now.to_pydatetime()] * count, pa.timestamp("us"))
     return columns | {

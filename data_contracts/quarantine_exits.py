@@ -117,7 +117,8 @@ def stage_waiting(
     connection: sa.Connection, table: TableContract, now: pd.Timestamp
 ) -> tuple[Staging, list[str]] | None:
     """Waiting rows whose parents have arrived, staged in the order of the hashes; None if there are none."""
-    staging, hashes = None, []
+    staging: Staging | None = None
+    hashes: list[str] = []
     for chunk in waiting_rows(connection, table):
         staging = staging or Staging(connection, table, name="waiting")
         cells = pd.DataFrame([read_raw(raw) for raw in chunk["raw"]], dtype="str")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -89,4 +90,4 @@ def _text_column(texts: pd.Series | pa.Array | Sequence[str | None]) -> pd.Serie
     except UnicodeEncodeError:  # lone surrogates: Arrow cannot hold them, the contract's check can
         return pd.Series([text or None for text in texts], dtype=object)
     array = pc.if_else(pc.equal(array, ""), pa.scalar(None, array.type), array)
-    return pd.Series(TEXT_DTYPE.__from_arrow__(array))
+    return pd.Series(cast(Any, TEXT_DTYPE).__from_arrow__(array))

@@ -206,12 +206,13 @@ class _Delivery:
             entry = RuleCount("recorded_at", rule, self.taken.corrections)
             self.taken.warnings["recorded_at", rule] = entry
             for row in found.itertuples():
+                source_no, number = int(str(row.source_no)), int(str(row.row_number))
                 zh, en = sentences(rule, key=row.record_key, recorded_at=row.recorded_at)
-                source = self.files[row.source_no].name
+                source = self.files[source_no].name
                 entry.examples.append(
                     {
                         "source": source,
-                        "row": row.row_number,
+                        "row": number,
                         "value": str(row.recorded_at),
                         "zh": zh,
                         "en": en,

@@ -6,6 +6,8 @@ text and code: `str`; integer: `Int64`; number: `float64`; boolean: `boolean`; d
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pyarrow as pa
 
@@ -14,7 +16,7 @@ from data_contracts.errors import InvalidInput
 from data_contracts.moments import parse_moments
 
 ALWAYS_KNOWN = pd.Timestamp("1970-01-01").as_unit("us")
-DTYPES = {
+DTYPES: dict[str, Any] = {
     "text": "str",
     "code": "str",
     "integer": "Int64",
@@ -117,7 +119,7 @@ def record_keys(contract: TableContract, rows: pd.DataFrame) -> pd.Series:
     if len(parts) == 1:
         return parts[0]
     escaped = [part.str.replace("\\", "\\\\").str.replace("|", "\\|") for part in parts]
-    return escaped[0].str.cat(escaped[1:], sep="|")
+    return escaped[0].str.cat(pd.concat(escaped[1:], axis=1), sep="|")
 
 
 def _key_part(column: Column, values: pd.Series) -> pd.Series:
@@ -142,7 +144,11 @@ def _from_arrow_column(values: pa.ChunkedArray, kind: str | None) -> pd.Series:
     if kind in ("date", "moment"):
         return values.cast(pa.timestamp("us")).to_pandas().astype("datetime64[us]")
     if kind == "integer":
-        return pd.Series(pd.Int64Dtype().__from_arrow__(values.cast(pa.int64())))
+        return pd.Series(_from_arrow(pd.Int64Dtype(), values.cast(pa.int64())))
     if kind == "boolean":
-        return pd.Series(pd.BooleanDtype().__from_arrow__(values.cast(pa.bool_())))
+        return pd.Series(_from_arrow(pd.BooleanDtype(), values.cast(pa.bool_())))
     return values.to_pandas() if kind is None else values.to_pandas().astype(DTYPES[kind])
+
+
+def _from_arrow(dtype: Any, values: pa.ChunkedArray) -> Any:
+    return dtype.__from_arrow__(values)
