@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 from data_contracts.code_list import code_list
 from data_contracts.contract import Column, contracts
 from data_contracts.errors import ContractInvalid, NotFound, SourceUnreadable
+from training.trees import DEFAULTS
 
 HEADS_FILE = Path(__file__).parent / "heads.yaml"
 MONTHS_OF_STEP = {"monthly": 1, "quarterly": 3}
@@ -32,7 +33,7 @@ class Condition(_Declared):
     column: str
     equals: StrictBool | StrictInt | StrictFloat | str | None = None
     is_one_of: tuple[str, ...] | None = None
-    at_least: StrictInt | StrictFloat | str | None = None
+    at_least: StrictBool | StrictInt | StrictFloat | str | None = None
 
 
 class Conditions(_Declared):
@@ -179,6 +180,8 @@ def _contract_failures(head: Head) -> Iterator[_Failure]:
             "given_a_visit 须用 inspections",
             "must be inspections with given_a_visit",
         )
+    for name in sorted(set(head.trees) - set(DEFAULTS)):
+        yield f"{where}.trees.{name}", "不是可设的参数", f"cannot be set; these can: {', '.join(DEFAULTS)}"
     yield from _outcome_failures(f"{where}.outcome", head.outcome)
     yield from _cohort_failures(f"{where}.cohort", head.cohort)
     for name, apart in head.shown_apart.items():

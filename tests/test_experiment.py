@@ -1,0 +1,179 @@
+"""A training reads nothing recorded after its date, gives the same model twice, and tells MLflow everything."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_contracts.errors import NotEnoughData
+from data_contracts.records import Records, open_records
+from data_contracts.synthetic_city.city import write_city
+from tests.outcome_city import outcome_city
+from training.experiment import TrainingResult, train
+from training.model_folder import booster_file
+from training.risk_model import RiskModel
+from training.run_log import tracking
+from training.verification import verify_folder
+
+HEADS = ["accident", "hazard"]
+UNTIL = "2025-12-31"
+
+
+@dataclass(frozen=True)
+class Trained:
+    records: Records
+    mlruns: Path
+    result: TrainingResult
+
+    @property
+    def passport(self) -> dict:
+        return json.loads((self.result.folder / "passport.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    mlruns = tmp_path_factory.mktemp("training") / "mlruns"
+    records = outcome_city()
+    return Trained(
+        records, mlruns, train(records, until=UNTIL, mlruns=mlruns, heads=HEADS, name="spring", threads=1)
+    )
+
+
+def boosters(result: TrainingResult) -> list[str]:
+    return [(result.folder / booster_file(head)).read_text(encoding="utf-8") for head in result.figures]
+
+
+def test_a_training_finds_what_tells_sites_apart(trained: Trained) -> None:
+    for figures in trained.result.figures.values():
+        assert figures["model"]["auc"] > 0.65
+        assert figures["skill_over_prior"]["mean"] > 0
+        assert 0.5 < figures["model"]["observed_over_expected"] < 2
+    accident = trained.result.figures["accident"]
+    assert 0 < accident["shown_apart"]["fatal"] < accident["positives"]
+
+
+def test_the_same_snapshot_and_seed_give_the_same_trees_with_any_number_of_threads(
+    trained: Trained, tmp_path: Path
+) -> None:
+    again = train(trained.records, until=UNTIL, mlruns=tmp_path, heads=HEADS, threads=2)
+    assert boosters(again) == boosters(trained.result)
+    other = train(trained.records, until=UNTIL, mlruns=tmp_path, heads=["hazard"], seed=2)
+    assert boosters(other)[0] not in boosters(trained.result)
+
+
+def test_nothing_recorded_after_until_is_read_for_anything(tmp_path: Path) -> None:
+    records, until = outcome_city(), "2025-06-30"
+    later = pd.DataFrame(
+        [
+            {
+                "accident_id": f"B{number}",
+                "project_id": f"P{number:03d}",
+                "occurred_on": "2025-01-20",
+                "recorded_at": "2025-07-01",
+                "deaths": 9,
+            }
+            for number in range(100)
+        ]
+    )
+    disturbed = Records.from_tables(
+        {
+            "projects": records.table("projects"),
+            "inspections": records.table("inspections"),
+            "accidents": pd.concat(
+                [records.table("accidents"), Records.from_tables({"accidents": later}).table("accidents")]
+            ),
+        }
+    )
+    plain = train(records, until=until, mlruns=tmp_path / "a", heads=HEADS)
+    also = train(disturbed, until=until, mlruns=tmp_path / "b", heads=HEADS)
+    assert boosters(also) == boosters(plain)
+    assert also.figures == plain.figures
+
+
+def test_the_passport_says_what_an_auditor_asks(trained: Trained) -> None:
+    passport = trained.passport
+    assert passport["until"] == "2025-12-31T23:59:59.999999"
+    assert passport["snapshot_sha256"] == trained.records.fingerprint == trained.result.snapshot_sha256
+    accident = passport["heads"]["accident"]
+    assert accident["definition"]["horizon_days"] == 90
+    assert accident["tested"]["counts"]["trees_outcomes"] > 0
+    assert accident["kept"]["dates"]["known_at"] == passport["until"]
+    profile = accident["reference_profile"]["features"]["floor_area_m2"]
+    assert profile["missing_share"] == 0 and len(profile["quantiles"]) == 11
+    assert next(iter(accident["importance"])) == "floor_area_m2"
+    assert passport["seed"] == 1 and passport["libraries"]["lightgbm"]
+    assert passport["heads_left_out"] == {}
+
+
+def test_the_risk_rises_with_a_feature_that_can_only_raise_it(trained: Trained) -> None:
+    model = RiskModel.load(trained.result.folder)
+    examples = json.loads((trained.result.folder / "examples.json").read_text(encoding="utf-8"))
+    row = pd.DataFrame(examples["rows"][:1], columns=examples["features"], dtype="float64")
+    grid = row.loc[np.repeat(0, 200)].assign(floor_area_m2=np.geomspace(100, 1_000_000, 200))
+    risks = model.risks(grid)
+    assert (risks.diff().dropna() >= 0).all().all()
+    assert (risks.iloc[-1] > risks.iloc[0]).all()
+
+
+def test_the_folder_answers_for_its_example_rows(trained: Trained) -> None:
+    assert verify_folder(trained.result.folder, trained.result.sha256) == 20
+
+
+def test_mlflow_is_told_what_the_model_was_made_from_and_how_good_it_is(trained: Trained) -> None:
+    with tracking(trained.mlruns) as mlflow:
+        run = mlflow.get_run(trained.result.runs["accident"])
+        assert run.info.run_name == "spring"
+        assert run.data.metrics["model.auc"] == trained.result.figures["accident"]["model"]["auc"]
+        assert run.data.params["horizon_days"] == "90"
+        assert run.data.tags["siterisk.snapshot_sha256"] == trained.records.fingerprint
+        (dataset,) = run.inputs.dataset_inputs
+        assert trained.records.fingerprint.startswith(dataset.dataset.digest)
+        client = mlflow.MlflowClient()
+        files = {file.path for file in client.list_artifacts(run.info.run_id)}
+        assert {"head.json", "passport.json", "features.json"} <= files
+        version = client.get_model_version_by_alias("siterisk-accident", "challenger")
+        assert version.tags["siterisk.folder_sha256"] == trained.result.sha256
+
+
+def test_the_registered_model_gives_the_folders_risks_in_a_notebook(trained: Trained) -> None:
+    model = RiskModel.load(trained.result.folder)
+    examples = json.loads((trained.result.folder / "examples.json").read_text(encoding="utf-8"))
+    rows = pd.DataFrame(examples["rows"], columns=examples["features"], dtype="float64")
+    with tracking(trained.mlruns) as mlflow:
+        loaded = mlflow.pyfunc.load_model("models:/siterisk-hazard@challenger")
+        pd.testing.assert_frame_equal(loaded.predict(rows), model.risks(rows))
+
+
+def test_nothing_in_mlflows_folder_is_a_pickle(trained: Trained) -> None:
+    suffixes = {path.suffix for path in trained.mlruns.rglob("*") if path.is_file()}
+    assert not suffixes & {".pkl", ".pickle", ".joblib"}
+
+
+def test_a_head_without_enough_outcomes_is_left_out_with_its_reason(trained: Trained, tmp_path: Path) -> None:
+    done = train(trained.records, mlruns=tmp_path, export=tmp_path / "model")
+    assert set(done.figures) == {"accident", "hazard"} == set(done.registered)
+    assert "Head defect: the trees' period holds 0 outcomes and needs 5" in done.left_out["defect"].en
+    assert RiskModel.load(tmp_path / "model").heads == ("accident", "hazard")
+    assert RiskModel.load(tmp_path / "model").version == done.version
+
+
+def test_when_no_head_can_be_trained_every_reason_is_given(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(NotEnoughData, match=r"No head could be trained\. Head defect"):
+        train(trained.records, mlruns=tmp_path, heads=["defect"])
+    with pytest.raises(NotEnoughData, match="no records"):
+        train(Records.from_tables({}), mlruns=tmp_path)
+
+
+def test_a_synthetic_city_of_three_years_gives_a_defect_head_that_beats_the_past_count(
+    tmp_path: Path,
+) -> None:
+    write_city(tmp_path / "city", projects=250, years=3, seed=3, last_day=dt.date(2025, 12, 31))
+    done = train(open_records(tmp_path / "city"), mlruns=tmp_path / "mlruns", heads=["defect", "hazard"])
+    assert set(done.figures) == {"defect", "hazard"}
+    assert done.figures["defect"]["auc_gain_over_count"]["low"] > 0
