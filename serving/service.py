@@ -22,6 +22,7 @@ from serving.live_records import LiveRecords
 from serving.request_guard import LONGEST_REQUEST_S, RequestGuard
 from serving.request_log import configure_logging
 from serving.settings import load_settings
+from serving.supervisor import end_with_supervisor
 
 API = grades_application()
 
@@ -45,6 +46,7 @@ class RiskScoring:
         self.live = LiveRecords(lambda: RecordStore.open(settings.store_url, create=False), settings.home)
         API.state.live = self.live
         self.live.start()
+        end_with_supervisor(os.environ)
 
     @bentoml.on_shutdown
     def stop(self) -> None:

@@ -3,9 +3,12 @@
 import dataclasses
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +23,15 @@ from serving.command_line.service_commands import free_port, port_is_free
 from serving.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
 SMALL = City(projects=20, years=1, seed=1, last_day="2026-10-31")
 
 
@@ -117,3 +129,29 @@ def test_the_demo_goes_the_whole_way(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     scored = pd.read_csv(tmp_path / "var" / "demo" / "risks.csv")
     assert site["project_id"] in scored["project_id"].tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("when", ["starting", "ready"])
+def test_a_demo_that_is_ended_leaves_no_service_behind(
+    tmp_path: Path, end: signal.Signals, when: str
+) -> None:
+    port = free_port("127.0.0.1", 3310)
+    program = f"""
+import time
+from pathlib import Path
+import serving.command_line.service_process as service_process
+from serving.settings import Settings
+home = Path({str(tmp_path)!r})
+service_process._wait_until_ready = lambda *_: None
+with service_process.running_service(Settings(home=home, port={port}), home / "log"):
+    time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
+    eventually(lambda: not port_is_free("127.0.0.1", port))
+    if when == "ready":
+        time.sleep(4)
+    process.send_signal(end)
+    assert process.wait(30) == (143 if end == signal.SIGTERM else -signal.SIGKILL)
+    eventually(lambda: port_is_free("127.0.0.1", port))

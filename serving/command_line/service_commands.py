@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import ipaddress
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -16,9 +18,11 @@ import typer
 from data_contracts.errors import InvalidInput
 from serving.command_line.terminal import say
 from serving.settings import PREFIX, Settings, load_settings
+from serving.supervisor import VARIABLE
 
 SERVICE = "serving.service:RiskScoring"
 NAME = "risk_scoring"
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 CODE = Path(__file__).resolve().parents[2]
 
 
@@ -31,6 +35,7 @@ def serve(
         int | None, typer.Option(help="Port to listen on; 3000 unless told.", min=1, max=65535)
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.", min=1, max=64)] = None,
+    end_with: Annotated[int | None, typer.Option(hidden=True, help="End with this process.")] = None,
 ) -> None:
     """启动评估服务。 Start the scoring service.
 
@@ -54,6 +59,8 @@ def serve(
             field="port",
         )
     say(f"siterisk: http://{settings.host}:{settings.port}/v1/docs  (Ctrl-C 停止 / stops)")
+    if end_with is not None:
+        _end_with(end_with)
     become_service(settings, os.environ)
 
 
@@ -66,10 +73,19 @@ def become_service(settings: Settings, environ: Mapping[str, str]) -> NoReturn:
         "BENTOML_HOME": str(state),
         "BENTOML_CONFIG_OVERRIDES": json.dumps({"services": {NAME: {"workers": settings.workers}}}),
         "PYTHONUNBUFFERED": "1",
+        VARIABLE: str(os.getpid()),  # stays the same: this process becomes the supervisor
     }
     command = [sys.executable, "-m", "bentoml", "serve", SERVICE, "-q", "--working-dir", str(CODE)]
     command += ["--host", settings.host, "--port", str(settings.port)]
     os.execve(sys.executable, command, variables)
+
+
+def _end_with(parent: int) -> None:
+    """Have Linux end this process, and what it becomes, when its parent is gone; elsewhere nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it went before we asked
+        raise SystemExit(0)
 
 
 def command_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -32,8 +34,8 @@ def running_service(
 
     Raises StoreUnavailable with the end of the log if it stops or is not ready in five minutes.
     """
-    command = [sys.executable, "-m", "serving.command_line", "serve"]
-    with log.open("wb") as lines:
+    command = [sys.executable, "-m", "serving.command_line", "serve", "--end-with", str(os.getpid())]
+    with log.open("wb") as lines, _ended_in_order():
         process = subprocess.Popen(
             command,
             env=command_environment(settings, os.environ),
@@ -47,6 +49,24 @@ def running_service(
             yield process
         finally:
             _stop(process)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Whoever ends this process with a signal ends what it has started with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def address(settings: Settings) -> str:
@@ -87,11 +107,12 @@ def _direct() -> urllib.request.OpenerDirector:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask the service to end; whatever of it is still there after a while is ended."""
-    if process.poll() is None:
+    """Ask the service to end, again and again: it does not hear while it starts. At last, end it."""
+    asked = time.monotonic()
+    while process.poll() is None and time.monotonic() - asked < LONGEST_STOP_S:
         process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(LONGEST_STOP_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+    if process.poll() is None:
+        process.kill()
         process.wait()
