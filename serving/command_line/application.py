@@ -5,7 +5,11 @@ from __future__ import annotations
 import typer
 
 from data_contracts.errors import SiteriskError
+from serving.command_line.demo import demo
 from serving.command_line.exit_codes import UNEXPECTED, exit_code, exit_codes_in_words
+from serving.command_line.model_commands import features, promote, rollback, score, train
+from serving.command_line.record_commands import check, load, snapshot, synth
+from serving.command_line.service_commands import serve
 from serving.command_line.terminal import tell_error, tell_unexpected
 
 ABOUT = """建设工程质量安全风险评估与差别化监管。 Risks of construction sites, for the inspection plan.
@@ -20,8 +24,6 @@ SITERISK_MLRUNS (mlruns/), SITERISK_HOST, SITERISK_PORT, SITERISK_WORKERS, or si
 
 def application() -> typer.Typer:
     """The typer application with every command."""
-    from serving.command_line import demo, model_commands, record_commands, service_commands
-
     siterisk = typer.Typer(
         name="siterisk",
         help=ABOUT,
@@ -33,17 +35,17 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for command in (
-        demo.demo,
-        record_commands.synth,
-        record_commands.check,
-        record_commands.load,
-        record_commands.snapshot,
-        model_commands.features,
-        model_commands.train,
-        model_commands.promote,
-        model_commands.rollback,
-        model_commands.score,
-        service_commands.serve,
+        demo,
+        synth,
+        check,
+        load,
+        snapshot,
+        features,
+        train,
+        promote,
+        rollback,
+        score,
+        serve,
     ):
         siterisk.command()(command)
     return siterisk
