@@ -29,11 +29,15 @@ print(json.dumps({"seconds": seconds, "peak_mb": peak, "rows": sum(rows.values()
 
 def main() -> None:
     """Measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--projects", type=int, default=4600)
     parser.add_argument("--years", type=int, default=6)
     parser.add_argument("--format", choices=("parquet", "csv"), default="parquet")
-    parser.add_argument("--also", type=int, default=0, help="a second, larger size, for the memory at 200,000 sites")
+    parser.add_argument(
+        "--also", type=int, default=0, help="a second, larger size, for the memory at 200,000 sites"
+    )
     given = parser.parse_args()
     sizes = [given.projects, *([given.also] if given.also else [])]
     results = [measure(projects, given.years, given.format) for projects in sizes]

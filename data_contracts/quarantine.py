@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,12 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from data_contracts.cell_texts import texts_of
-from data_contracts.contract import TableContract
+from data_contracts.contract import Column, TableContract
 from data_contracts.fingerprint import row_hashes
 from data_contracts.row_chunks import DamagedRow
 from data_contracts.rule_book import sentences, shown
-from data_contracts.staging import AMBIGUOUS, Staging
+from data_contracts.staging import AMBIGUOUS, MISSING_PARENT, Staging
+from data_contracts.store_connection import take_statistics
 from data_contracts.store_tables import store_table
 from data_contracts.typed_tables import arrow_columns, record_keys
 from data_contracts.validation import check_rows
@@ -71,10 +72,13 @@ def rows_set_aside(
     """
     cells = contract_texts(table, rows)
     keys = record_keys(table, rows)
-    said = [
-        (number, *_said(table, reason, column, keys[number], cells.loc[number]))
-        for number, reason, column in reasons[["stage_row", "reason", "column_name"]].itertuples(index=False)
-    ]
+    said: list[tuple[object, ...]] = []
+    for (reason, column), group in reasons.groupby(["reason", "column_name"], sort=False):
+        numbers = group["stage_row"]
+        if reason == AMBIGUOUS:
+            said += _ambiguous(numbers, keys[numbers], cells.loc[numbers, "recorded_at"])
+        else:
+            said += _waiting(table.column(column), numbers, cells.loc[numbers, column])
     named = [sources[number] for number in rows["source_no"]]
     aside = QuarantinedRows(
         cells, named, rows["row_number"].tolist(), pd.Series("", index=rows.index), whole=True
@@ -87,6 +91,7 @@ def entries(
 ) -> dict[str, pa.Array]:
     """One entry for each of `failures`, ready to be written."""
     cells = _storable(rows.cells)
+    own_hashes = text_hashes(cells)
     of_row = pd.DataFrame(
         {
             "source": list(rows.sources),
@@ -97,8 +102,8 @@ def entries(
             if "recorded_at" in cells
             else None,
             "raw": _raw(cells, rows.whole),
-            "row_hash": text_hashes(cells),
-            "rest_hash": _rest_hashes(cells, rows.failing),
+            "row_hash": own_hashes,
+            "rest_hash": _rest_hashes(cells, own_hashes, rows.failing),
             "failing": rows.failing,
         },
         index=cells.index,
@@ -133,18 +138,17 @@ def contract_texts(table: TableContract, rows: pd.DataFrame) -> pd.DataFrame:
     ).set_axis(rows.index)
 
 
-def _said(table: TableContract, reason: str, column: str, key: str, cells: pd.Series) -> tuple[str, ...]:
-    if reason == AMBIGUOUS:
-        recorded_at = cells["recorded_at"]
-        return "recorded_at", reason, recorded_at, *sentences(reason, key=key, recorded_at=recorded_at)
-    declared, value = table.column(column), shown(cells[column])
-    parent = declared.reference.table if declared.reference else ""
-    return (
-        column,
-        reason,
-        value,
-        *sentences(reason, title_zh=declared.title_zh, column=column, value=value, parent=parent),
-    )
+def _ambiguous(numbers: pd.Series, keys: pd.Series, moments: pd.Series) -> Iterator[tuple[object, ...]]:
+    for number, key, moment in zip(numbers, keys, moments, strict=True):
+        yield number, "recorded_at", AMBIGUOUS, moment, *sentences(AMBIGUOUS, key=key, recorded_at=moment)
+
+
+def _waiting(column: Column, numbers: pd.Series, values: pd.Series) -> Iterator[tuple[object, ...]]:
+    parent = column.reference.table if column.reference else ""
+    words = {"title_zh": column.title_zh, "column": column.name, "parent": parent}
+    said = {value: sentences(MISSING_PARENT, value=shown(value), **words) for value in values.unique()}
+    for number, value in zip(numbers, values, strict=True):
+        yield number, column.name, MISSING_PARENT, shown(value), *said[value]
 
 
 def _readable_keys(
@@ -194,11 +198,14 @@ def _cut(cell: str) -> str:
     return f"{kept}… ({len(cell)} characters)"
 
 
-def _rest_hashes(cells: pd.DataFrame, failing: pd.Series) -> pd.Series:
-    """Hash of each row's cells without the failing ones."""
-    hashes = pd.Series(index=cells.index, dtype="str")
+def _rest_hashes(cells: pd.DataFrame, row_hashes: list[str], failing: pd.Series) -> pd.Series:
+    """Hash of each row's cells without the failing ones; the row's own hash where no cell fails."""
+    hashes = pd.Series(row_hashes, index=cells.index, dtype="str")
     for names, labels in failing.groupby(failing, sort=False).groups.items():
-        hashes[labels] = text_hashes(cells.loc[labels].drop(columns=str(names).split(","), errors="ignore"))
+        if names:
+            hashes[labels] = text_hashes(
+                cells.loc[labels].drop(columns=str(names).split(","), errors="ignore")
+            )
     return hashes
 
 
@@ -227,6 +234,7 @@ def store_entries(connection: sa.Connection, staging: Staging, now: pd.Timestamp
     """Put the staged entries into the quarantine; one that is there and open is only seen again."""
     held, staged = store_table("quarantine"), staging.failures
     name = staging.contract.name
+    take_statistics(connection, held, staged)
     is_open = sa.and_(held.c.table_name == name, held.c.resolved_at.is_(None))
     again = held.c.row_hash.in_(sa.select(staged.c.row_hash))
     connection.execute(held.update().where(is_open, again).values(last_seen=now.to_pydatetime()))

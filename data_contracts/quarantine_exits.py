@@ -66,7 +66,7 @@ def close_corrected(staging: Staging, keyless: KeylessRows, now: pd.Timestamp) -
     if the row in quarantine is not delivered any more. A row that waits for its parent is only closed by
     a row with the same `recorded_at`: a newer version does not make the older one superfluous.
     """
-    held, rows = store_table("quarantine"), staging.rows.c
+    held, rows, failed = store_table("quarantine"), staging.rows.c, staging.failures.c
     superseded = sa.and_(
         held.c.rule != MISSING_PARENT,
         sa.or_(held.c.recorded_at.is_(None), rows.recorded_at >= held.c.recorded_at),
@@ -75,7 +75,7 @@ def close_corrected(staging: Staging, keyless: KeylessRows, now: pd.Timestamp) -
     is_gone = sa.and_(
         held.c.table_name == staging.contract.name,
         held.c.resolved_at.is_(None),
-        held.c.row_hash.not_in(sa.select(staging.failures.c.row_hash)),
+        ~sa.exists(sa.select(1).where(failed.row_hash == held.c.row_hash)),
     )
     corrected = (
         sa.select(held.c.row_hash)
@@ -91,18 +91,24 @@ def close_corrected(staging: Staging, keyless: KeylessRows, now: pd.Timestamp) -
 
 
 def waiting_rows(connection: sa.Connection, table: TableContract) -> Iterator[pd.DataFrame]:
-    """Quarantined rows that wait for nothing any more: row_hash, raw, source; in chunks."""
-    held = store_table("quarantine")
-    is_open = sa.and_(held.c.table_name == table.name, held.c.resolved_at.is_(None))
-    kept = [sa.select(held.c.row_hash).where(is_open, held.c.rule != MISSING_PARENT)]
+    """Quarantined rows that wait for nothing any more: row_hash and raw, in chunks."""
+    held, other = store_table("quarantine"), store_table("quarantine").alias("other")
+    hindrances = [other.c.rule != MISSING_PARENT]
     for column in table.columns:
         if column.reference and is_enforced(connection, column.reference):
-            there = sa.exists(sa.select(1).where(parent_key(column.reference) == held.c.value))
-            waits = sa.and_(held.c.rule == MISSING_PARENT, held.c.column_name == column.name, ~there)
-            kept.append(sa.select(held.c.row_hash).where(is_open, waits))
+            there = sa.exists(sa.select(1).where(parent_key(column.reference) == other.c.value))
+            hindrances.append(sa.and_(other.c.column_name == column.name, ~there))
+    hindered = sa.exists(
+        sa.select(1).where(
+            other.c.table_name == table.name,
+            other.c.row_hash == held.c.row_hash,
+            other.c.resolved_at.is_(None),
+            sa.or_(*hindrances),
+        )
+    )
     free = (
         sa.select(held.c.row_hash, sa.func.min(held.c.raw).label("raw"))
-        .where(is_open, held.c.row_hash.not_in(sa.union_all(*kept)))
+        .where(held.c.table_name == table.name, held.c.resolved_at.is_(None), ~hindered)
         .group_by(held.c.row_hash)
         .order_by(held.c.row_hash)
         .limit(_ROWS_AT_ONCE)

@@ -20,7 +20,7 @@ from data_contracts.bulk_read import read_rows
 from data_contracts.bulk_write import write_columns
 from data_contracts.contract import Reference, TableContract, contract
 from data_contracts.fingerprint import row_hashes
-from data_contracts.store_connection import one_transaction
+from data_contracts.store_connection import one_transaction, take_statistics
 from data_contracts.store_tables import contract_columns, quarantine_columns, store_table
 from data_contracts.typed_tables import arrow_columns, record_keys
 
@@ -69,7 +69,13 @@ class Staging:
             sa.Column("column_name", sa.Text, primary_key=True),
             prefixes=["TEMPORARY"],
         )
-        self.failures = sa.Table(f"{name}_failures", metadata, *quarantine_columns(), prefixes=["TEMPORARY"])
+        self.failures = sa.Table(
+            f"{name}_failures",
+            metadata,
+            *quarantine_columns(),
+            sa.Index(f"{name}_failures_by_row", "row_hash"),
+            prefixes=["TEMPORARY"],
+        )
         self._metadata = metadata
         self._identities: list[np.ndarray] = []
         self._stamped = False
@@ -114,6 +120,7 @@ class Staging:
 
     def decide(self) -> None:
         """Set aside every row that is not to be stored; the caller holds the store's lock."""
+        take_statistics(self.connection, self.rows)
         if self._repeats_itself():
             self._set_aside_ambiguous()
         for column in self.contract.columns:
@@ -123,6 +130,7 @@ class Staging:
             self._set_aside_repeated()
         if has_rows(self.connection, self.target):
             self._set_aside_unchanged()
+        take_statistics(self.connection, self.aside)
 
     def store(self, *, store_version: int, contract_version: str, loaded_at: pd.Timestamp) -> Decision:
         """Store the rows that were not set aside, as versions of `store_version`, and count what became of all."""

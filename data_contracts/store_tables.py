@@ -52,8 +52,8 @@ def store_metadata() -> sa.MetaData:
         *quarantine_columns(),
         sa.Column("resolved_at", sa.DateTime),
         sa.Column("resolution", sa.Text),
-        sa.Index("quarantine_by_row", "table_name", "row_hash"),
-        sa.Index("quarantine_by_key", "table_name", "record_key"),
+        sa.Index("quarantine_by_row", "row_hash", "table_name"),
+        sa.Index("quarantine_by_key", "record_key", "table_name"),
     )
     for contract in contracts().values():
         sa.Table(

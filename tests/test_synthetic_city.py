@@ -57,7 +57,11 @@ def truth(folder: Path) -> Truth:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def written_elsewhere(out: Path, hash_seed: str, threads: str) -> dict[str, bytes]:
@@ -77,7 +81,10 @@ def test_another_seed_gives_another_city(tmp_path: Path) -> None:
         write_city(tmp_path / str(seed), projects=40, years=1, seed=seed)
     one, other = contents(tmp_path / "1"), contents(tmp_path / "2")
     assert one.keys() == other.keys()
-    assert all(one[f"{name}.parquet"] != other[f"{name}.parquet"] for name in ("projects", "inspections", "violations"))
+    assert all(
+        one[f"{name}.parquet"] != other[f"{name}.parquet"]
+        for name in ("projects", "inspections", "violations")
+    )
 
 
 def test_csv_and_parquet_hold_the_same_rows_and_one_replaces_the_other(tmp_path: Path) -> None:
@@ -104,7 +111,10 @@ def test_the_contracts_accept_every_row_without_a_warning(folder: Path, name: st
 
 
 def test_every_reference_is_met_at_the_end_of_the_last_day(city: CityTables) -> None:
-    known = {name: {column: set(city[name][column].dropna()) for column in contract(name).key} for name in contracts()}
+    known = {
+        name: {column: set(city[name][column].dropna()) for column in contract(name).key}
+        for name in contracts()
+    }
     for name, table in contracts().items():
         for column in table.columns:
             if column.reference:
@@ -121,7 +131,13 @@ def test_nothing_is_recorded_after_the_last_day_or_before_the_register_was_opene
 
 def test_no_fact_is_recorded_before_it_happened(city: CityTables) -> None:
     for name, table in contracts().items():
-        if table.happened and name not in ("projects", "aliases", "inspector_days", "calendar_days", "credit_records"):
+        if table.happened and name not in (
+            "projects",
+            "aliases",
+            "inspector_days",
+            "calendar_days",
+            "credit_records",
+        ):
             rows = city[name].dropna(subset=[table.happened])
             assert (rows["recorded_at"] >= rows[table.happened]).all(), name
 
@@ -140,13 +156,17 @@ def test_no_closing_is_known_before_it_has_happened(city: CityTables) -> None:
                 assert (closed["recorded_at"] >= closed[column.name]).all(), f"{name}.{column.name}"
 
 
-def test_findings_orders_sites_and_complaints_are_open_first_and_closed_by_a_later_version(city: CityTables) -> None:
+def test_findings_orders_sites_and_complaints_are_open_first_and_closed_by_a_later_version(
+    city: CityTables,
+) -> None:
     for name, closing in (
         ("violations", "rectified_on"), ("orders", "lifted_on"), ("defects", "closed_on"), ("monitor_alarms", "cleared_at"),
         ("projects", "finish_date"), ("dangerous_works", "finished_on"), ("machinery", "removed_on"),
         ("weather_warnings", "lifted_at"), ("violations", "revoked_at"), ("credit_records", "repaired_at"),
     ):  # fmt: skip
-        versions = city[name].sort_values("recorded_at", kind="stable").groupby(list(contract(name).key))[closing]
+        versions = (
+            city[name].sort_values("recorded_at", kind="stable").groupby(list(contract(name).key))[closing]
+        )
         changed = versions.nunique(dropna=False) > 1
         assert changed.any(), f"{name}.{closing}"
         assert versions.nth(0)[changed.reindex(versions.nth(0).index, fill_value=False)].isna().all()
@@ -216,14 +236,21 @@ def test_every_site_on_the_register_and_no_other_has_its_truth(city: CityTables,
 
 def test_the_hazard_is_its_terms_times_what_visits_leave_of_it(truth: Truth) -> None:
     months = truth.site_months
-    terms = truth.city["calibrated"]["intercept"] + months["visible"] + months["frailty_site"] + months["frailty_contractor"]
+    terms = (
+        truth.city["calibrated"]["intercept"]
+        + months["visible"]
+        + months["frailty_site"]
+        + months["frailty_contractor"]
+    )
     left = 1 - truth.city["visit_effect"]["reduction"] * months["visited_share"]
     np.testing.assert_allclose(months["log_hazard"], terms, atol=1e-5)
     np.testing.assert_allclose(months["hazard"], np.exp(months["log_hazard"]) * left, rtol=1e-5)
 
 
 def test_a_visit_works_for_ninety_one_days_and_does_not_stack(city: CityTables, truth: Truth) -> None:
-    visits = city["inspections"][lambda rows: rows["inspection_type"] != "EMERGENCY"].drop_duplicates("inspection_id")
+    visits = city["inspections"][lambda rows: rows["inspection_type"] != "EMERGENCY"].drop_duplicates(
+        "inspection_id"
+    )
     days = visits.groupby("project_id")["inspected_on"].agg(list)
     span = truth.site_months[truth.site_months["month"].between("2024-06-01", "2025-06-01")]
     for row in span.sample(200, random_state=1).itertuples():
@@ -252,10 +279,12 @@ def test_expected_accidents_count_the_days_after_as_of_up_to_the_horizon() -> No
     truth = tiny_truth()
     # as_of 2025-01-30: the days 31 January (1 a year), 1 and 2 February (1.8 a year)
     assert expected_accidents(truth, ["P1"], "2025-01-30", 3) == pytest.approx([(1 * 1.0 + 2 * 1.8) / 365.25])
-    assert expected_accidents(truth, ["P1"], "2025-01-30", 3, with_visits=False) == pytest.approx([(1 + 2 * 2.0) / 365.25])
-    assert expected_accidents(truth, ["P1", "P9"], np.array(["2025-01-21", "2025-01-21"], "M8[D]"), 10) == pytest.approx(
-        [10 / 365.25, 0]
+    assert expected_accidents(truth, ["P1"], "2025-01-30", 3, with_visits=False) == pytest.approx(
+        [(1 + 2 * 2.0) / 365.25]
     )
+    assert expected_accidents(
+        truth, ["P1", "P9"], np.array(["2025-01-21", "2025-01-21"], "M8[D]"), 10
+    ) == pytest.approx([10 / 365.25, 0])
 
 
 def test_expected_accidents_beyond_the_truth_are_refused() -> None:
@@ -265,7 +294,11 @@ def test_expected_accidents_beyond_the_truth_are_refused() -> None:
 
 def test_hazard_and_serious_share_of_a_site_that_is_not_at_work() -> None:
     truth = tiny_truth()
-    assert true_hazard(truth, ["P1", "P1", "P2"], ["2025-02-10", "2025-03-01", "2025-02-10"]).tolist() == [1.8, 0, 0]
+    assert true_hazard(truth, ["P1", "P1", "P2"], ["2025-02-10", "2025-03-01", "2025-02-10"]).tolist() == [
+        1.8,
+        0,
+        0,
+    ]
     assert serious_probability(truth, ["P1"], ["2025-01-25"]) == pytest.approx([0.1])
     assert np.isnan(serious_probability(truth, ["P1"], ["2025-03-05"])[0])
     # 10 days of January at 0.1 and the first 10 of February at 0.2
@@ -312,7 +345,10 @@ def test_findings_carry_the_frailty_of_a_site(tmp_path: Path) -> None:
 
 def test_the_calibrated_entries_follow_from_the_others() -> None:
     found = calibrate(1.5, projects=800, years=1)
-    declared = {**load_declaration().calibrated, "routine_area_mean": load_declaration()["visits.routine_area_mean"]}
+    declared = {
+        **load_declaration().calibrated,
+        "routine_area_mean": load_declaration()["visits.routine_area_mean"],
+    }
     assert found.keys() == declared.keys()
     for name, value in declared.items():
         assert found[name] == pytest.approx(value, rel=0.30), name
@@ -320,7 +356,14 @@ def test_the_calibrated_entries_follow_from_the_others() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"projects": 3}, {"years": 0}, {"seed": -1}, {"last_day": dt.date(2010, 1, 1)}, {"variance": 9.0}, {"table_format": "xml"}],
+    [
+        {"projects": 3},
+        {"years": 0},
+        {"seed": -1},
+        {"last_day": dt.date(2010, 1, 1)},
+        {"variance": 9.0},
+        {"table_format": "xml"},
+    ],
 )
 def test_arguments_that_make_no_city_are_refused(tmp_path: Path, wrong: dict) -> None:
     with pytest.raises(InvalidInput) as refused:

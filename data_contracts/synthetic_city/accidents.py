@@ -30,7 +30,12 @@ def draw_accidents(plan: CityPlan, panel: SiteMonths, hazard: NDArray, block: in
     row = np.repeat(np.arange(len(panel)), random.poisson(hazard * panel.years))
     day = panel.begin[row] + (random.random(len(row)) * (panel.end - panel.begin)[row]).astype(np.int64)
     fatal_share = declared["hazard.fatal_per_project_year"] / declared["hazard.reportable_per_project_year"]
-    return {"_site": panel.site[row], "_row": row, "_day": day, "_fatal": random.random(len(row)) < fatal_share}
+    return {
+        "_site": panel.site[row],
+        "_row": row,
+        "_day": day,
+        "_fatal": random.random(len(row)) < fatal_share,
+    }
 
 
 def accident_rows(city: City, block: Block, drawn: Rows) -> Rows:
@@ -64,8 +69,14 @@ def _types(plan: CityPlan, random: np.random.Generator, day: NDArray, larger: ND
     declared = plan.declared
     usual, grave = declared["accidents.types"], declared["accidents.larger_types"]
     old = np.where(
-        larger, words(list(grave), chosen(random, grave, len(day))).astype("S2"), words(list(usual), chosen(random, usual, len(day)))
+        larger,
+        words(list(grave), chosen(random, grave, len(day))).astype("S2"),
+        words(list(usual), chosen(random, usual, len(day))),
     )
     codes = list(declared["accidents.types_2025"])
     position = np.array([codes.index(code.decode()) for code in old], np.int64)
-    return np.where(day >= NEW_CODES_FROM, words([declared["accidents.types_2025"][code] for code in codes], position), old)
+    return np.where(
+        day >= NEW_CODES_FROM,
+        words([declared["accidents.types_2025"][code] for code in codes], position),
+        old,
+    )

@@ -68,7 +68,9 @@ def inspect_block(city: City, block: Block) -> Inspected:
     still_open = violations.open_hazards(sites, panel, first[2])
     second = _round(city, block, panel, patrols(city, block, panel, still_open), "B")
     third = _round(city, block, panel, _rechecks(city, block, panel, [first[1], second[1]]), "C")
-    share = visited_share(plan, panel, stack([{name: r[1][name] for name in ("_site", "_day")} for r in (first, second, third)]))
+    share = visited_share(
+        plan, panel, stack([{name: r[1][name] for name in ("_site", "_day")} for r in (first, second, third)])
+    )
     hazard = effective_hazard(plan, panel, share)
     happened = accidents.draw_accidents(plan, panel, hazard, block.number)
     fatal = np.nonzero(happened["_fatal"])[0]
@@ -95,7 +97,10 @@ def block_tables(city: City, block: Block, inspected: Inspected) -> dict[str, li
     events = {
         "inspections": [inspection_rows.inspection_rows(city, block, visits)],
         "orders": [orders],
-        "violations": [violations.violation_rows(city, block, seen, found, letter) for letter, seen, found in inspected.rounds],
+        "violations": [
+            violations.violation_rows(city, block, seen, found, letter)
+            for letter, seen, found in inspected.rounds
+        ],
         "leader_points": [inspection_rows.point_rows(city, block, visits)],
         "accidents": [accidents.accident_rows(city, block, inspected.accidents)],
         "defects": [defects.defect_rows(city, block, expected)],
@@ -121,6 +126,8 @@ def _rechecks(city: City, block: Block, panel: SiteMonths, seen: list[Rows]) -> 
     random = block_stream(city.plan, "rechecks", block.number)
     visits = stack([{name: part[name] for name in ("_site", "_day", "_partial", "_stop")} for part in seen])
     share = city.plan.declared["visits.recheck_share"]
-    again = np.nonzero((visits["_partial"] | visits["_stop"]) & (random.random(len(visits["_day"])) < share))[0]
+    again = np.nonzero((visits["_partial"] | visits["_stop"]) & (random.random(len(visits["_day"])) < share))[
+        0
+    ]
     days = visits["_day"][again] + 7 + random.integers(0, 14, len(again))
     return at_work(city.plan, block.sites, panel, follow_up(visits, again, days, "RECHECK"))

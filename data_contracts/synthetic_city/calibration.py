@@ -30,7 +30,9 @@ PASSES = 3
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 
 
-def calibrate(variance: float, *, projects: int = 20_000, years: int = 3, seed: int = 20_260_101) -> dict[str, float]:
+def calibrate(
+    variance: float, *, projects: int = 20_000, years: int = 3, seed: int = 20_260_101
+) -> dict[str, float]:
     """The calibrated numbers for one variance of the log hazard, and `routine_area_mean`.
 
     Patrols depend on what visits found, and the visits' effect on the hazard on the patrols, so the
@@ -42,7 +44,9 @@ def calibrate(variance: float, *, projects: int = 20_000, years: int = 3, seed: 
     if variance == usual:
         declared = dataclasses.replace(declared, calibrated={**declared.calibrated, "scale": 1.0})
     else:
-        declared = dataclasses.replace(declared, calibrated={**declared.calibrated, "scale": _scale(declared, projects, years, seed)})
+        declared = dataclasses.replace(
+            declared, calibrated={**declared.calibrated, "scale": _scale(declared, projects, years, seed)}
+        )
     numbers: dict[str, float] = {}
     for _ in range(PASSES):
         numbers = _one_pass(declared, projects, years, seed)
@@ -73,11 +77,16 @@ def _scale(declared: Declaration, projects: int, years: int, seed: int) -> float
 
 
 def _one_pass(declared: Declaration, projects: int, years: int, seed: int) -> dict[str, float]:
-    parts = [_measured(city, block, inspect_block(city, block)) for city, block in _blocks(declared, projects, years, seed)]
+    parts = [
+        _measured(city, block, inspect_block(city, block))
+        for city, block in _blocks(declared, projects, years, seed)
+    ]
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     span, factor = whole["years"], whole["factor"]
     routine, patrol = span * whole["routine"], span * whole["patrol"]
-    strictness = np.exp(declared["findings.strictness_sigma"] * _NODES - declared["findings.strictness_sigma"] ** 2 / 2)
+    strictness = np.exp(
+        declared["findings.strictness_sigma"] * _NODES - declared["findings.strictness_sigma"] ** 2 / 2
+    )
     hazards = declared["findings.hazards_per_visit"] / np.average(factor, weights=routine)
     size = declared["findings.hazards_dispersion"]
 
@@ -87,12 +96,15 @@ def _one_pass(declared: Declaration, projects: int, years: int, seed: int) -> di
 
     def noticed(rate: float) -> float:
         none = sum(
-            w * (1 + hazards * s * factor * -np.expm1(-rate) / size) ** -size for s, w in zip(strictness, _WEIGHTS, strict=True)
+            w * (1 + hazards * s * factor * -np.expm1(-rate) / size) ** -size
+            for s, w in zip(strictness, _WEIGHTS, strict=True)
         )
         return float(np.average(1 - none / _WEIGHTS.sum(), weights=routine))
 
     effect = 1 - declared["visit_effect.reduction"] * whole["visited"]
-    mean_hazard = np.average(np.exp(whole["log_hazard"] - declared.calibrated["intercept"]) * effect, weights=span)
+    mean_hazard = np.average(
+        np.exp(whole["log_hazard"] - declared.calibrated["intercept"]) * effect, weights=span
+    )
     return {
         "intercept": float(np.log(declared["hazard.reportable_per_project_year"] / mean_hazard)),
         "hazards": float(hazards),
@@ -100,10 +112,14 @@ def _one_pass(declared: Declaration, projects: int, years: int, seed: int) -> di
         "partial_stop": _solved(lambda rate: share(rate, routine), declared["findings.routine_partial_stop"]),
         "stop": _solved(lambda rate: share(rate, routine), declared["findings.routine_stop"]),
         "rectify": _solved(noticed, declared["findings.rectify_share"]),
-        "patrol_partial_stop": _solved(lambda rate: share(rate, patrol), declared["findings.patrol_partial_stop"]),
+        "patrol_partial_stop": _solved(
+            lambda rate: share(rate, patrol), declared["findings.patrol_partial_stop"]
+        ),
         "patrol_stop": _solved(lambda rate: share(rate, patrol), declared["findings.patrol_stop"]),
         "patrol_rate": float(np.average(whole["patrol"], weights=span)),
-        "defect_rate": float(whole["defects"].sum() / whole["homes"].sum() * declared.calibrated["defect_rate"]),
+        "defect_rate": float(
+            whole["defects"].sum() / whole["homes"].sum() * declared.calibrated["defect_rate"]
+        ),
         "routine_area_mean": float(np.average(whole["routine"], weights=span)),
     }
 

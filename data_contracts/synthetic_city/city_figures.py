@@ -31,7 +31,9 @@ def figures_of(truth: Truth, tables: CityTables) -> dict[str, Figure]:
 def active_months(truth: Truth) -> pd.DataFrame:
     """Site-months of the city's span, with their length in years."""
     months = truth.site_months
-    months = months[(months["begin"] >= truth.city["first_day"]) & (months["month"] <= truth.city["last_day"])]
+    months = months[
+        (months["begin"] >= truth.city["first_day"]) & (months["month"] <= truth.city["last_day"])
+    ]
     return months.assign(years=(months["end"] - months["begin"]).dt.days / 365.25)
 
 
@@ -50,9 +52,13 @@ def _of_sites(truth: Truth, tables: CityTables) -> dict[str, Figure]:
     years = months.groupby("project_id")["years"].sum()
     pits = new["pit_depth_m"].dropna()
     return {
-        "active_sites": Figure(months["years"].sum() * 365.25 / span, truth.city["projects"], truth.city["projects"]),
+        "active_sites": Figure(
+            months["years"].sum() * 365.25 / span, truth.city["projects"], truth.city["projects"]
+        ),
         "area_median": Figure(new["floor_area_m2"].median(), len(new) / 2),
-        "duration_median": Figure(((ended["finish"] - ended["start"]).dt.days / 30.4375).median(), 2 * len(ended)),
+        "duration_median": Figure(
+            ((ended["finish"] - ended["start"]).dt.days / 30.4375).median(), 2 * len(ended)
+        ),
         "share_new": _share(years.index.isin(new["project_id"]), weights=years),
         "pit_5m": _share(pits >= 5),
         "overscale": _share(years.index.isin(overscale)),
@@ -95,7 +101,10 @@ def _of_visits(truth: Truth, tables: CityTables) -> dict[str, Figure]:
     patrols = visits[visits["inspection_type"].isin(["DISTRICT_PATROL", "CITY_PATROL"])]
     area = tables.newest("projects").set_index("project_id")["floor_area_m2"]
     orders = tables.newest("orders")
-    ordered = {kind: orders.loc[orders["kind"] == kind, "inspection_id"] for kind in ("RECTIFY", "PARTIAL_STOP", "STOP")}
+    ordered = {
+        kind: orders.loc[orders["kind"] == kind, "inspection_id"]
+        for kind in ("RECTIFY", "PARTIAL_STOP", "STOP")
+    }
     return {
         "routine_visits": Figure(len(routine) / years, len(routine) / 4),
         "patrols": Figure(len(patrols) / years, len(patrols) / 3),

@@ -51,7 +51,10 @@ class CityPlan:
         """Whether each day from `calendar_start` on is worked: no week-ends, no public holidays."""
         days = np.arange(self.calendar_start, self.last_day + 800)
         dates = days.view("M8[D]")
-        month, day = dates.astype("M8[M]").astype(int) % 12 + 1, (dates - dates.astype("M8[M]")).astype(int) + 1
+        month, day = (
+            dates.astype("M8[M]").astype(int) % 12 + 1,
+            (dates - dates.astype("M8[M]")).astype(int) + 1,
+        )
         worked = (days + 3) % 7 < 5  # 1970-01-01 was a Thursday
         for begin, first, last in ((1, 1, 1), (4, 4, 5), (5, 1, 5), (10, 1, 7)):
             worked &= ~((month == begin) & (day >= first) & (day <= last))
@@ -67,7 +70,9 @@ class CityPlan:
     def next_working_day(self, days: NDArray) -> NDArray:
         """The day itself if it is worked, else the next one that is."""
         positions = np.arange(len(self.working_days))
-        nearest = np.minimum.accumulate(np.where(self.working_days, positions, len(positions) - 1)[::-1])[::-1]
+        nearest = np.minimum.accumulate(np.where(self.working_days, positions, len(positions) - 1)[::-1])[
+            ::-1
+        ]
         return nearest[days - self.calendar_start] + self.calendar_start
 
     @cached_property
@@ -76,7 +81,11 @@ class CityPlan:
         random = np.random.Generator(np.random.PCG64(20260101))
         normal, area_normal = random.standard_normal(100_000), random.standard_normal(100_000)
         return {
-            nature: float(duration_days(self.declared, nature, normal, site_area(self.declared, nature, area_normal)).mean())
+            nature: float(
+                duration_days(
+                    self.declared, nature, normal, site_area(self.declared, nature, area_normal)
+                ).mean()
+            )
             for nature in self.declared["sites.nature_shares"]
         }
 
@@ -94,7 +103,9 @@ class CityPlan:
     @cached_property
     def arrival_span(self) -> tuple[int, int]:
         """Days on which a site may begin that is written: long before the first day, a little after the last."""
-        longest = (self.declared["sites.duration_limits_months"][1] + self.declared["sites.delivered_kept_months"]) * MONTH_DAYS
+        longest = (
+            self.declared["sites.duration_limits_months"][1] + self.declared["sites.delivered_kept_months"]
+        ) * MONTH_DAYS
         return self.first_day - int(longest), self.last_day + PERMIT_LEAD_DAYS
 
     @cached_property
@@ -129,7 +140,11 @@ def plan_city(declared: Declaration, *, projects: int, years: int, seed: int, la
     Raises InvalidInput for fewer than 10 or more than 500,000 sites, for 0 or more than 12 years,
     for a negative seed, and for a last day outside 2016 to 2029 (the holidays known here).
     """
-    for name, value, low, high in (("projects", projects, 10, 500_000), ("years", years, 1, 12), ("seed", seed, 0, 2**63)):
+    for name, value, low, high in (
+        ("projects", projects, 10, 500_000),
+        ("years", years, 1, 12),
+        ("seed", seed, 0, 2**63),
+    ):
         if not low <= value <= high:
             raise InvalidInput(
                 zh=f"{name} 应在 {low} 到 {high} 之间，收到 {value}。",

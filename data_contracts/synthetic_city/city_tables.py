@@ -42,5 +42,7 @@ def read_city(folder: str | Path) -> CityTables:
     """The tables in a folder; raises SourceUnreadable where there is no city."""
     path = Path(folder)
     if not any((path / f"projects.{ending}").exists() for ending in ("parquet", "csv")):
-        raise SourceUnreadable(zh=f"{folder} 中没有城市数据。", en=f"There are no tables of a city in {folder}.")
+        raise SourceUnreadable(
+            zh=f"{folder} 中没有城市数据。", en=f"There are no tables of a city in {folder}."
+        )
     return CityTables(path)

@@ -60,7 +60,10 @@ def _line(name: str, known: dict[str, Any], figure: Figure) -> tuple[Any, ...]:
     elif "at_least" in known:
         low, high = reference * known["at_least"], np.inf
     else:
-        low, high = reference * (1 - known["tolerance"] - chance), reference * (1 + known["tolerance"] + chance)
+        low, high = (
+            reference * (1 - known["tolerance"] - chance),
+            reference * (1 + known["tolerance"] + chance),
+        )
     value = float("nan") if pd.isna(figure.value) else float(figure.value)
     within = bool(low <= value <= high)
     return name, known["zh"], known["en"], value, reference, low, high, within, known["source"]

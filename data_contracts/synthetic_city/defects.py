@@ -37,11 +37,15 @@ def defect_rate(city: City, block: Block, frailty: NDArray) -> NDArray:
     contractor = block.parties.contractor_on(np.arange(len(sites)), sites.finish)
     log_quality = (
         declared["defects.credit"] * firms.poorness[contractor]
-        + declared["defects.compression"] * (sites.compression - declared["sites.compression"][0]) / declared["sites.compression"][1]
+        + declared["defects.compression"]
+        * (sites.compression - declared["sites.compression"][0])
+        / declared["sites.compression"][1]
         + declared["defects.frailty_exponent"] * (frailty + firms.frailty[contractor])
     )
     homes = (sites.category == CATEGORIES.index("BLD_RES")) & (sites.nature != 4)
-    base = declared["defects.verified_per_10000_m2"] * np.where(homes, 1, declared["defects.other_buildings_factor"])
+    base = declared["defects.verified_per_10000_m2"] * np.where(
+        homes, 1, declared["defects.other_buildings_factor"]
+    )
     expected = base * sites.area / 10_000 * np.exp(log_quality) / declared.calibrated["defect_rate"]
     return np.where(sites.category == CATEGORIES.index("DEMO"), 0, expected)
 
@@ -71,7 +75,9 @@ def _versions(city: City, block: Block, random: np.random.Generator, drawn: Rows
     true = early | (random.random(count) < declared["defects.verified_share"])
     types = declared["defects.types"]
     channels = random.random((2, count)) * 4
-    channel = np.where(early, words(BEFORE, channels[0].astype(int)), words(AFTER, (channels[1] ** 1.5 / 2).astype(int)))
+    channel = np.where(
+        early, words(BEFORE, channels[0].astype(int)), words(AFTER, (channels[1] ** 1.5 / 2).astype(int))
+    )
     rows: Rows = {
         "_happened": day,
         "_recorded": filed(plan, random, day, "usual"),
@@ -81,7 +87,9 @@ def _versions(city: City, block: Block, random: np.random.Generator, drawn: Rows
         "category": words(list(types), chosen(random, types, count)),
         "channel": channel,
         "severity": words(("general", "serious"), (random.random(count) < 0.08).astype(int)),
-        "building_ref": numbered("B", 1 + random.integers(0, 12, count) % np.maximum(sites.area[site] // 8000, 1).astype(int), 2),
+        "building_ref": numbered(
+            "B", 1 + random.integers(0, 12, count) % np.maximum(sites.area[site] // 8000, 1).astype(int), 2
+        ),
         "responsible_role": constant("GC", count),
         "is_verified": np.full(count, np.nan),
         "verified_at": seconds_as_moments(np.full(count, NONE)),

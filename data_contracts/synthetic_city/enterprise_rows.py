@@ -54,7 +54,9 @@ def _enterprises(plan: CityPlan, firms: Enterprises) -> Rows:
         "_key": number,
         "_recorded": np.full(count, plan.first_day * DAY_SECONDS),
         "enterprise_id": firms.codes,
-        "name": np.array([f"模拟{KIND_NAMES[k]}有限公司{n + 1:04d}".encode() for n, k in enumerate(firms.kind)]),
+        "name": np.array(
+            [f"模拟{KIND_NAMES[k]}有限公司{n + 1:04d}".encode() for n, k in enumerate(firms.kind)]
+        ),
         "kind": words(KINDS, firms.kind),
         "qualification_grade": grade,
         "established_on": days_as_dates(plan.first_day - random.integers(200, 12_000, count)),
@@ -84,8 +86,14 @@ def _with_renamed(firms: Enterprises, rows: Rows) -> Rows:
     first = take(rows, np.nonzero(renamed != NONE)[0])
     first = take(first, np.unique(first["_key"], return_index=True)[1])
     day = firms.renamed_on[first["_key"]]
-    heirs = {**first, "enterprise_id": firms.new_codes[first["_key"]], "_recorded": day * DAY_SECONDS + 9 * 3600}
-    heirs["name"] = np.array([name.replace("有限公司".encode(), "集团有限公司".encode()) for name in first["name"]] or [b""])[: len(day)]
+    heirs = {
+        **first,
+        "enterprise_id": firms.new_codes[first["_key"]],
+        "_recorded": day * DAY_SECONDS + 9 * 3600,
+    }
+    heirs["name"] = np.array(
+        [name.replace("有限公司".encode(), "集团有限公司".encode()) for name in first["name"]] or [b""]
+    )[: len(day)]
     heirs["_key"] = first["_key"] + len(firms)
     return stack([take(rows, before), heirs, after])
 
@@ -93,7 +101,10 @@ def _with_renamed(firms: Enterprises, rows: Rows) -> Rows:
 def _credit(plan: CityPlan, firms: Enterprises) -> Rows:
     """A score every January for two years at most, and discredit records with expiry and repair."""
     random, declared = block_stream(plan, "credit"), plan.declared
-    rated = np.nonzero(firms.has_record & np.isin(firms.kind, [KINDS.index(k) for k in ("CONTRACTOR", "SUPERVISOR", "SPECIALIST")]))[0]
+    rated = np.nonzero(
+        firms.has_record
+        & np.isin(firms.kind, [KINDS.index(k) for k in ("CONTRACTOR", "SUPERVISOR", "SPECIALIST")])
+    )[0]
     first_year = int(np.int64(plan.first_day).view("M8[D]").astype("M8[Y]").astype(int)) - 1
     last_year = int(np.int64(plan.last_day).view("M8[D]").astype("M8[Y]").astype(int))
     januaries = first_day_of(np.arange(first_year, last_year + 1) * 12)
@@ -115,7 +126,9 @@ def _credit(plan: CityPlan, firms: Enterprises) -> Rows:
 
 def _bad_records(plan: CityPlan, firms: Enterprises, random: np.random.Generator, offset: int) -> Rows:
     declared = plan.declared
-    rate = declared["enterprises.bad_records_per_year"] * np.exp(declared["enterprises.bad_record_exponent"] * firms.poorness)
+    rate = declared["enterprises.bad_records_per_year"] * np.exp(
+        declared["enterprises.bad_record_exponent"] * firms.poorness
+    )
     rate = rate / rate.mean() * declared["enterprises.bad_records_per_year"]
     span = plan.last_day - plan.first_day + YEAR
     enterprise = np.repeat(np.arange(len(firms)), random.poisson(rate * span / 365.25))
@@ -124,7 +137,9 @@ def _bad_records(plan: CityPlan, firms: Enterprises, random: np.random.Generator
     enterprise, day = enterprise[single], day[single]
     low, high = declared["enterprises.bad_record_days"]
     severity = np.minimum((random.random(len(day)) ** 2 * 3).astype(int), 2)
-    until = day + np.minimum(low + severity * (high - low) // 3 + random.integers(0, (high - low) // 3, len(day)), high)
+    until = day + np.minimum(
+        low + severity * (high - low) // 3 + random.integers(0, (high - low) // 3, len(day)), high
+    )
     rows: Rows = {
         "_key": offset + np.arange(len(day)),
         "_recorded": filed(plan, random, day, "usual"),
@@ -139,7 +154,11 @@ def _bad_records(plan: CityPlan, firms: Enterprises, random: np.random.Generator
     repaired = np.nonzero(random.random(len(day)) < declared["enterprises.repaired_share"])[0]
     moment = (day + ((until - day) * random.uniform(0.4, 0.95, len(day))).astype(np.int64))[repaired]
     recorded = filed_after(plan, random, moment, "usual", rows["_recorded"][repaired])
-    versions = later_version(rows, repaired, {"_recorded": recorded, "repaired_at": seconds_as_moments(moment * DAY_SECONDS + 36_000)})
+    versions = later_version(
+        rows,
+        repaired,
+        {"_recorded": recorded, "repaired_at": seconds_as_moments(moment * DAY_SECONDS + 36_000)},
+    )
     return stack([rows, versions])
 
 
@@ -160,7 +179,9 @@ def _aliases(plan: CityPlan, firms: Enterprises) -> Rows:
 def _violations(plan: CityPlan, firms: Enterprises) -> Rows:
     """Violations of enterprises that hang on no site: subcontracting, permits, qualifications."""
     random, declared = block_stream(plan, "enterprise violations"), plan.declared
-    rate = declared["enterprises.own_violations_per_year"] * np.exp(declared["enterprises.bad_record_exponent"] * firms.poorness)
+    rate = declared["enterprises.own_violations_per_year"] * np.exp(
+        declared["enterprises.bad_record_exponent"] * firms.poorness
+    )
     days = plan.last_day - plan.first_day + 1
     enterprise = np.repeat(np.arange(len(firms)), random.poisson(rate * days / 365.25))
     day = plan.first_day + random.integers(0, days, len(enterprise))

@@ -44,12 +44,16 @@ class Enterprises:
         """Positions of `count` enterprises of one kind, in proportion to their size."""
         mine = self.of_kind(kind)
         share = np.cumsum(self.size[mine])
-        return mine[np.searchsorted(share / share[-1], random.random(count), side="right").clip(0, len(mine) - 1)]
+        return mine[
+            np.searchsorted(share / share[-1], random.random(count), side="right").clip(0, len(mine) - 1)
+        ]
 
     def code_on(self, enterprise: NDArray, days: NDArray) -> NDArray:
         """The code that each enterprise had on a day; empty where `enterprise` is negative."""
         renamed = self.renamed_on[enterprise]
-        code = np.where((renamed != NONE) & (renamed <= days), self.new_codes[enterprise], self.codes[enterprise])
+        code = np.where(
+            (renamed != NONE) & (renamed <= days), self.new_codes[enterprise], self.codes[enterprise]
+        )
         return np.where(enterprise < 0, b"", code)
 
 

@@ -35,7 +35,9 @@ def filed_after(
     plan: CityPlan, random: np.random.Generator, happened: NDArray, lateness: str, earlier: NDArray
 ) -> NDArray:
     """As `filed`, and later than the version recorded at `earlier`."""
-    return np.maximum(filed(plan, random, happened, lateness), earlier + random.integers(600, 7200, len(happened)))
+    return np.maximum(
+        filed(plan, random, happened, lateness), earlier + random.integers(600, 7200, len(happened))
+    )
 
 
 def on_file(plan: CityPlan, rows: Rows) -> Rows:

@@ -18,7 +18,10 @@ def finding_factor(plan: CityPlan, panel: SiteMonths) -> NDArray:
     """Factor of all findings in each row of the panel, before the team's strictness."""
     declared = plan.declared
     frailty = panel.frailty_site + panel.frailty_contractor
-    return np.exp(declared["findings.visible_exponent"] * panel.visible + declared["findings.frailty_exponent"] * frailty)
+    return np.exp(
+        declared["findings.visible_exponent"] * panel.visible
+        + declared["findings.frailty_exponent"] * frailty
+    )
 
 
 def serious_probability(city: City, block: Block, panel: SiteMonths) -> NDArray:
@@ -40,7 +43,11 @@ def find(city: City, block: Block, panel: SiteMonths, visits: Rows, letter: str)
     plan, sites, stations = city.plan, block.sites, city.stations
     numbers, declared = plan.declared.calibrated, plan.declared
     random = block_stream(plan, f"findings {letter}", block.number)
-    agency = np.where(visits["_type"] == TYPES.index("CITY_PATROL"), len(stations.first_team) - 2, sites.agency[visits["_site"]])
+    agency = np.where(
+        visits["_type"] == TYPES.index("CITY_PATROL"),
+        len(stations.first_team) - 2,
+        sites.agency[visits["_site"]],
+    )
     team = stations.draw_team(random, agency)
     quieter = np.array([declared["findings.quieter"].get(kind, 1.0) for kind in TYPES])[visits["_type"]]
     factor = finding_factor(plan, panel)[visits["_row"]] * stations.strictness[team] * quieter
@@ -50,7 +57,9 @@ def find(city: City, block: Block, panel: SiteMonths, visits: Rows, letter: str)
     major = random.poisson(numbers["major"] * factor)
     stop = _happens(random, np.where(patrol, numbers["patrol_stop"], numbers["stop"]) * factor)
     stop |= visits["_type"] == TYPES.index("EMERGENCY")
-    partial = _happens(random, np.where(patrol, numbers["patrol_partial_stop"], numbers["partial_stop"]) * factor)
+    partial = _happens(
+        random, np.where(patrol, numbers["patrol_partial_stop"], numbers["partial_stop"]) * factor
+    )
     hazards = np.maximum(hazards, np.maximum(np.minimum(major, 9), partial | stop))
     on_patrol = random.random(len(hazards)) < declared["findings.patrol_rectify_share"]
     rectify = np.where(patrol, on_patrol, _happens(random, numbers["rectify"] * hazards)) & (hazards > 0)

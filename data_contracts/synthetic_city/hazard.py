@@ -72,7 +72,9 @@ def site_months(city: City, block: Block) -> SiteMonths:
     normal = block_stream(plan, "frailty", block.number).standard_normal(len(sites))
     visible = _site_terms(city, block)[site]
     visible = visible + _month_terms(plan, month, stage, overscale, unreviewed)
-    visible = visible + declared["hazard.deep_pit"] * ((sites.pit_depth[site] >= 12) & (stage == STAGES.index("30")))
+    visible = visible + declared["hazard.deep_pit"] * (
+        (sites.pit_depth[site] >= 12) & (stage == STAGES.index("30"))
+    )
     visible = visible + declared["hazard.contractor_credit"] * firms.poorness[contractor]
     visible = declared.calibrated["scale"] * visible
     frailty_site, frailty_contractor = site_frailty_sd(plan) * normal[site], firms.frailty[contractor]
@@ -97,12 +99,16 @@ def _site_terms(city: City, block: Block) -> NDArray:
         + np.log(declared["hazard.structure_multiplier"]) * sites.structure
         + declared["hazard.supervisor_credit"] * firms.poorness[parties.supervisor]
         + declared["hazard.attendance"] * missed / 0.14
-        + declared["hazard.compression"] * (sites.compression - declared["sites.compression"][0]) / declared["sites.compression"][1]
+        + declared["hazard.compression"]
+        * (sites.compression - declared["sites.compression"][0])
+        / declared["sites.compression"][1]
         + declared["hazard.small_site"] * ~sites.has_devices
     )
 
 
-def _month_terms(plan: CityPlan, month: NDArray, stage: NDArray, overscale: NDArray, unreviewed: NDArray) -> NDArray:
+def _month_terms(
+    plan: CityPlan, month: NDArray, stage: NDArray, overscale: NDArray, unreviewed: NDArray
+) -> NDArray:
     declared = plan.declared
     by_stage = np.log([declared["hazard.stage_multipliers"][name] for name in STAGES])
     by_month = np.log(np.array(declared["hazard.month_index"]))
@@ -119,11 +125,15 @@ def _works_under_way(works: Rows, rows_of: tuple[NDArray, NDArray, NDArray, int]
     mine = works["_overscale"]
     under_way = _count_months(works["_site"][mine], works["_from"][mine], works["_to"][mine], rows_of)
     open_plan = mine & (works["_reviewed"] > works["_from"])
-    unreviewed = _count_months(works["_site"][open_plan], works["_from"][open_plan], works["_reviewed"][open_plan], rows_of)
+    unreviewed = _count_months(
+        works["_site"][open_plan], works["_from"][open_plan], works["_reviewed"][open_plan], rows_of
+    )
     return under_way, unreviewed
 
 
-def _count_months(site: NDArray, begin: NDArray, end: NDArray, rows_of: tuple[NDArray, NDArray, NDArray, int]) -> NDArray:
+def _count_months(
+    site: NDArray, begin: NDArray, end: NDArray, rows_of: tuple[NDArray, NDArray, NDArray, int]
+) -> NDArray:
     """How many of the spells touch each row of the panel."""
     first_row, first_month, months, count = rows_of
     low = np.clip(month_of(begin) - first_month[site], 0, months[site])

@@ -55,7 +55,11 @@ def order_rows(city: City, block: Block, visits: Rows) -> Rows:
     """A row for each paper: notices, partial stops and stops; lifted in a later version."""
     plan, sites, random = city.plan, block.sites, block_stream(city.plan, "orders", block.number)
     median, spread = plan.declared["findings.lift_days"]
-    papers = [(visits["_rectify"], "RECTIFY", 10), (visits["_partial"], "PARTIAL_STOP", 15), (visits["_stop"], "STOP", 20)]
+    papers = [
+        (visits["_rectify"], "RECTIFY", 10),
+        (visits["_partial"], "PARTIAL_STOP", 15),
+        (visits["_stop"], "STOP", 20),
+    ]
     visit = np.concatenate([np.nonzero(mask)[0] for mask, _, _ in papers])
     kind = np.repeat(np.arange(3), [mask.sum() for mask, _, _ in papers])
     due = np.array([days for _, _, days in papers])[kind]
@@ -77,7 +81,9 @@ def order_rows(city: City, block: Block, visits: Rows) -> Rows:
         "lifted_on": days_as_dates(np.full(count, NONE)),
     }
     recorded = filed_after(plan, random, lifted, "usual", rows["_recorded"])
-    closed = later_version(rows, np.arange(count), {"_recorded": recorded, "lifted_on": days_as_dates(lifted)})
+    closed = later_version(
+        rows, np.arange(count), {"_recorded": recorded, "lifted_on": days_as_dates(lifted)}
+    )
     return stack([{**rows, "_final": np.zeros(count, bool)}, {**closed, "_final": np.ones(count, bool)}])
 
 
@@ -85,14 +91,20 @@ def point_rows(city: City, block: Block, visits: Rows) -> Rows:
     """记分 of project managers and chief supervisors, after patrols above all; a few are revoked."""
     plan, sites, parties = city.plan, block.sites, block.parties
     random, declared = block_stream(plan, "points", block.number), plan.declared
-    share = np.where(visits["_patrol"], declared["findings.patrol_points_share"], declared["findings.routine_points_share"])
+    share = np.where(
+        visits["_patrol"], declared["findings.patrol_points_share"], declared["findings.routine_points_share"]
+    )
     share = share * np.where(visits["_patrol"], 1, np.minimum(visits["_hazards"] / 6, 3))
     visit = np.nonzero(random.random(len(share)) < share)[0]
     site, day, count = visits["_site"][visit], visits["_day"][visit], len(visit)
     steps = declared["findings.points_values"]
     post = (random.random(count) < 0.3).astype(int)
     contractor = parties.contractor_on(site, day)
-    person = np.where(post == 0, contractor * 20 + sites.number[site] % 20, parties.supervisor[site] * 40 + sites.number[site] % 40)
+    person = np.where(
+        post == 0,
+        contractor * 20 + sites.number[site] % 20,
+        parties.supervisor[site] * 40 + sites.number[site] % 40,
+    )
     rows: Rows = {
         "_happened": day,
         "_recorded": filed(plan, random, day, "usual"),
@@ -113,14 +125,21 @@ def revoked(plan: CityPlan, random: np.random.Generator, rows: Rows, share: floa
     day = rows["_happened"][which] + random.integers(10, 120, len(which))
     recorded = filed_after(plan, random, day, "usual", rows["_recorded"][which])
     moment = day * DAY_SECONDS + 10 * 3600
-    changes: dict[str, NDArray] = {"_recorded": np.maximum(recorded, moment), "revoked_at": seconds_as_moments(moment)}
+    changes: dict[str, NDArray] = {
+        "_recorded": np.maximum(recorded, moment),
+        "revoked_at": seconds_as_moments(moment),
+    }
     return later_version(rows, which, changes)
 
 
 def penalised(plan: CityPlan, random: np.random.Generator, visits: Rows) -> NDArray:
     """Which visits end in an administrative penalty."""
     declared = plan.declared
-    share = np.where(visits["_patrol"], declared["findings.patrol_penalty_share"], declared["findings.routine_penalty_share"])
+    share = np.where(
+        visits["_patrol"],
+        declared["findings.patrol_penalty_share"],
+        declared["findings.routine_penalty_share"],
+    )
     share = share * np.where(visits["_patrol"], 1, np.minimum(visits["_hazards"] / 6, 3))
     return (random.random(len(share)) < share) & (visits["_hazards"] > 0)
 

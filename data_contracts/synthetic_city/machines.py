@@ -28,7 +28,9 @@ def machinery_rows(city: City, block: Block) -> Rows:
     several = 1 + np.minimum(sites.area[works["_site"][cranes]] / 40_000, 7).astype(int)
     crane = np.repeat(cranes, several)
     begin, end = window(block.starts, sites.finish, "40", "60")
-    hoisted = np.nonzero((sites.height > 30) & (begin != ABSENT) & (random.random(len(sites)) < declared["works.hoist_share"]))[0]
+    hoisted = np.nonzero(
+        (sites.height > 30) & (begin != ABSENT) & (random.random(len(sites)) < declared["works.hoist_share"])
+    )[0]
     site = np.concatenate([works["_site"][crane], hoisted])
     installed = np.concatenate([works["_from"][crane], (begin + (end - begin) // 4)[hoisted]])
     removed = np.concatenate([works["_to"][crane], end[hoisted]])
@@ -49,7 +51,11 @@ def machinery_rows(city: City, block: Block) -> Rows:
     versions, recorded, day = [rows], rows["_recorded"].copy(), installed + 365
     while (day < removed).any():  # the yearly inspection, sometimes late
         due = np.nonzero(day < removed)[0]
-        done = day[due] + np.where(random.random(len(due)) < 0.12, random.integers(5, 90, len(due)), -random.integers(1, 25, len(due)))
+        done = day[due] + np.where(
+            random.random(len(due)) < 0.12,
+            random.integers(5, 90, len(due)),
+            -random.integers(1, 25, len(due)),
+        )
         recorded[due] = filed_after(plan, random, done, "usual", recorded[due])
         versions.append(_inspected(rows, due, recorded[due], day[due] + 365))
         day = day + 365

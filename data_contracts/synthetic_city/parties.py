@@ -25,14 +25,18 @@ class Parties:
     def contractor_on(self, site: NDArray, days: NDArray) -> NDArray:
         """Position of the contractor of a site on a day."""
         changed = self.contractor_changed[site]
-        return np.where((changed != NONE) & (days >= changed), self.next_contractor[site], self.contractor[site])
+        return np.where(
+            (changed != NONE) & (days >= changed), self.next_contractor[site], self.contractor[site]
+        )
 
 
 def draw_parties(plan: CityPlan, sites: Sites, firms: Enterprises, block: int) -> Parties:
     """Contractors and supervisors of a block of sites, in proportion to the enterprises' size."""
     random, count = block_stream(plan, "parties", block), len(sites)
     first, second = firms.draw(random, "CONTRACTOR", count), firms.draw(random, "CONTRACTOR", count)
-    changes = (random.random(count) < plan.declared["enterprises.contractor_change_share"]) & (first != second)
+    changes = (random.random(count) < plan.declared["enterprises.contractor_change_share"]) & (
+        first != second
+    )
     day = sites.start + (random.uniform(0.2, 0.7, count) * (sites.finish - sites.start)).astype(np.int64)
     return Parties(
         contractor=first,

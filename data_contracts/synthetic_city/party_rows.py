@@ -30,7 +30,13 @@ def _leading(block: Block) -> list[Rows]:
     moved = np.nonzero(parties.contractor_changed != NONE)[0]
     return [
         _spell(everyone, parties.contractor, "GC", sites.start, parties.contractor_changed),
-        _spell(moved, parties.next_contractor[moved], "GC", parties.contractor_changed[moved], np.full(len(moved), NONE)),
+        _spell(
+            moved,
+            parties.next_contractor[moved],
+            "GC",
+            parties.contractor_changed[moved],
+            np.full(len(moved), NONE),
+        ),
         _spell(everyone, parties.supervisor, "SUPV", sites.start, np.full(count, NONE)),
     ]
 
@@ -40,9 +46,21 @@ def _lasting(city: City, block: Block, random: np.random.Generator) -> list[Rows
     sites, firms, spells = block.sites, city.firms, []
     for role, kind, share in LASTING:
         mine = np.nonzero(random.random(len(sites)) < share)[0]
-        spells.append(_spell(mine, firms.draw(random, kind, len(mine)), role, sites.start[mine], np.full(len(mine), NONE)))
+        spells.append(
+            _spell(
+                mine, firms.draw(random, kind, len(mine)), role, sites.start[mine], np.full(len(mine), NONE)
+            )
+        )
     insured = np.nonzero(sites.insured_idi)[0]
-    spells.append(_spell(insured, firms.draw(random, "TIS", len(insured)), "TIS", sites.start[insured], np.full(len(insured), NONE)))
+    spells.append(
+        _spell(
+            insured,
+            firms.draw(random, "TIS", len(insured)),
+            "TIS",
+            sites.start[insured],
+            np.full(len(insured), NONE),
+        )
+    )
     return spells
 
 
@@ -61,7 +79,13 @@ def _passing(city: City, block: Block, random: np.random.Generator) -> list[Rows
 
 
 def _spell(site: NDArray, enterprise: NDArray, role: str, begin: NDArray, end: NDArray) -> Rows:
-    return {"_site": site, "_enterprise": enterprise, "role": constant(role, len(site)), "_from": begin, "_to": end}
+    return {
+        "_site": site,
+        "_enterprise": enterprise,
+        "role": constant(role, len(site)),
+        "_from": begin,
+        "_to": end,
+    }
 
 
 def _versions(city: City, block: Block, random: np.random.Generator, spells: Rows) -> Rows:

@@ -22,7 +22,15 @@ STRUCTURES = {
     "BLD_RES": ("005", "004", "003"), "BLD_PUB": ("003", "004", "009"), "BLD_IND": ("014", "003", "015"), "BLD_WH": ("014", "015"),
     "REPAIR": ("001", "003"), "DECO": ("003", "004"), "CW": ("004", "009"), "DEMO": ("001", "003"),
 }  # fmt: skip
-OFTEN_EMPTY = ("building_height_m", "floors_above", "floors_below", "max_span_m", "pit_depth_m", "norm_days", "contract_days")
+OFTEN_EMPTY = (
+    "building_height_m",
+    "floors_above",
+    "floors_below",
+    "max_span_m",
+    "pit_depth_m",
+    "norm_days",
+    "contract_days",
+)
 
 
 def lasting_facts(plan: CityPlan, random: np.random.Generator, sites: Sites) -> Rows:
@@ -67,7 +75,11 @@ def _investment_codes(sites: Sites, region: NDArray, day: NDArray) -> NDArray:
 
 def _works(random: np.random.Generator, sites: Sites) -> Rows:
     built = sites.height > 0
-    storey = np.where(sites.category == CATEGORIES.index("BLD_RES"), 3.0, np.where(np.isin(sites.category, [2, 3]), 7.0, 4.0))
+    storey = np.where(
+        sites.category == CATEGORIES.index("BLD_RES"),
+        3.0,
+        np.where(np.isin(sites.category, [2, 3]), 7.0, 4.0),
+    )
     norm = sites.contract_days / (1 - sites.compression)
     no_building = np.where(built, 0.0, np.nan)
     return {
@@ -77,7 +89,10 @@ def _works(random: np.random.Generator, sites: Sites) -> Rows:
         "floors_below": np.clip(np.ceil((sites.pit_depth - 2.5) / 4), 0, 6) + no_building,
         "max_span_m": sites.span + no_building,
         "pit_depth_m": sites.pit_depth,
-        "pit_env_class": words(("1", "2", "3", ""), np.where(sites.pit_depth >= 3, (3 * random.random(len(sites)) ** 0.6).astype(int), 3)),
+        "pit_env_class": words(
+            ("1", "2", "3", ""),
+            np.where(sites.pit_depth >= 3, (3 * random.random(len(sites)) ** 0.6).astype(int), 3),
+        ),
         "prefab_rate": np.where(built & (sites.nature == 0), sites.prefab_rate, np.nan),
         "assembly_rate": np.where(sites.prefab_rate > 0, np.minimum(sites.prefab_rate + 18, 95), np.nan),
         "contract_days": np.clip(sites.contract_days, 1, 7300).astype(float),
@@ -106,7 +121,9 @@ def _surroundings(plan: CityPlan, random: np.random.Generator, sites: Sites) -> 
     }  # fmt: skip
 
 
-def _one_of(random: np.random.Generator, category: NDArray, choices: dict[str, tuple[str, ...]], otherwise: str) -> NDArray:
+def _one_of(
+    random: np.random.Generator, category: NDArray, choices: dict[str, tuple[str, ...]], otherwise: str
+) -> NDArray:
     lists = [choices.get(name, (otherwise,)) for name in CATEGORIES]
     table = np.array([[options[k % len(options)].encode() for k in range(6)] for options in lists])
     sizes = np.array([len(options) for options in lists])
@@ -116,5 +133,8 @@ def _one_of(random: np.random.Generator, category: NDArray, choices: dict[str, t
 def _digits(days: NDArray) -> NDArray:
     """Days as YYYYMMDD."""
     dates = days.view("M8[D]")
-    year, month = dates.astype("M8[Y]").astype(np.int64) + 1970, dates.astype("M8[M]").astype(np.int64) % 12 + 1
+    year, month = (
+        dates.astype("M8[Y]").astype(np.int64) + 1970,
+        dates.astype("M8[M]").astype(np.int64) % 12 + 1,
+    )
     return numbered("", year * 10_000 + month * 100 + (dates - dates.astype("M8[M]")).astype(np.int64) + 1, 8)

@@ -24,7 +24,11 @@ def project_rows(city: City, block: Block, orders: Rows) -> Rows:
     permits = events["_day"] * DAY_SECONDS + OFFICE_OPENS + random.integers(0, OFFICE_HOURS, len(site))
     late = filed(plan, random, events["_day"], "usual")  # a permit is issued on the register itself
     recorded = _increasing(site, np.where(events["_status"] == 0, permits, late))
-    area = np.where(_so_far(site, events["_corrected"], 0) == 1, sites.area[site], _area_as_filed(plan, random, sites)[site])
+    area = np.where(
+        _so_far(site, events["_corrected"], 0) == 1,
+        sites.area[site],
+        _area_as_filed(plan, random, sites)[site],
+    )
     return {
         **take(lasting_facts(plan, random, sites), site),
         "_key": site,
@@ -42,7 +46,9 @@ def _events(plan: CityPlan, random: np.random.Generator, sites: Sites, starts: N
     every, planned = np.arange(count), sites.planned_start + sites.contract_days
     overdue = np.nonzero(sites.finish > planned + 30)[0]
     asked = np.maximum(planned[overdue] - random.integers(-10, 90, len(overdue)), sites.start[overdue] + 10)
-    extended = (0.7 * sites.finish[overdue] + 0.3 * planned[overdue]).astype(np.int64) + random.integers(0, 60, len(overdue))
+    extended = (0.7 * sites.finish[overdue] + 0.3 * planned[overdue]).astype(np.int64) + random.integers(
+        0, 60, len(overdue)
+    )
     wrong = _filed_wrong(plan, sites)
     corrected = sites.start[wrong] + random.integers(20, 200, len(wrong))
     stop = orders["_stop"] & ~orders["_final"]
@@ -67,8 +73,18 @@ def _event(
     site: NDArray, day: NDArray, *, start: NDArray | int = KEEP, status: NDArray | int = KEEP, planned: NDArray | int = KEEP,
     finish: NDArray | int = KEEP, corrected: int = KEEP,
 ) -> Rows:  # fmt: skip
-    changes = {"_start": start, "_status": status, "_planned": planned, "_finish": finish, "_corrected": corrected}
-    return {"_site": site, "_day": day, **{name: np.full(len(site), value, np.int64) for name, value in changes.items()}}
+    changes = {
+        "_start": start,
+        "_status": status,
+        "_planned": planned,
+        "_finish": finish,
+        "_corrected": corrected,
+    }
+    return {
+        "_site": site,
+        "_day": day,
+        **{name: np.full(len(site), value, np.int64) for name, value in changes.items()},
+    }
 
 
 def _in_order(events: Rows) -> Rows:

@@ -77,7 +77,9 @@ def numbered(prefix: str, numbers: NDArray, width: int) -> NDArray:
 
 def joined(*parts: NDArray) -> NDArray:
     """Texts of full width side by side; parts that are empty anywhere must not be given."""
-    wide = [np.ascontiguousarray(part).view(np.uint8).reshape(len(part), part.dtype.itemsize) for part in parts]
+    wide = [
+        np.ascontiguousarray(part).view(np.uint8).reshape(len(part), part.dtype.itemsize) for part in parts
+    ]
     letters = np.concatenate(wide, axis=1)
     return letters.reshape(-1).view(f"S{letters.shape[1]}")
 

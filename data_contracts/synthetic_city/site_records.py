@@ -43,7 +43,9 @@ def attendance_rows(city: City, block: Block, panel: SiteMonths) -> Rows:
     """Monthly totals of three posts at the sites that have devices."""
     plan, sites, presence = city.plan, block.sites, block.presence
     random, declared = block_stream(plan, "attendance", block.number), plan.declared
-    row = np.nonzero(sites.has_devices[panel.site] & (panel.begin >= plan.first_day) & (panel.end <= plan.last_day + 1))[0]
+    row = np.nonzero(
+        sites.has_devices[panel.site] & (panel.begin >= plan.first_day) & (panel.end <= plan.last_day + 1)
+    )[0]
     site, begin, end = panel.site[row], panel.begin[row], panel.end[row]
     more, less = declared["site_records.supervisor_attendance"]
     supervisor = random.beta(more, less, len(sites))
@@ -78,14 +80,22 @@ def material_test_rows(city: City, block: Block, panel: SiteMonths) -> Rows:
     plan, sites = city.plan, block.sites
     random, declared = block_stream(plan, "material tests", block.number), plan.declared
     tested = np.array([stage in TEST_ITEMS for stage in STAGES])
-    rate = declared["site_records.tests_per_year"] * (sites.area / MEDIAN_AREA)[panel.site] ** 0.5 * tested[panel.stage]
+    rate = (
+        declared["site_records.tests_per_year"]
+        * (sites.area / MEDIAN_AREA)[panel.site] ** 0.5
+        * tested[panel.stage]
+    )
     row = np.repeat(np.arange(len(panel)), random.poisson(rate * panel.years))
     site, count = panel.site[row], len(row)
     day = panel.begin[row] + (random.random(count) * (panel.end - panel.begin)[row]).astype(np.int64)
     poorness = city.firms.poorness[block.parties.contractor_on(site, day)]
-    fails = declared["site_records.test_fail_share"] * np.exp(declared["site_records.test_credit_exponent"] * poorness)
+    fails = declared["site_records.test_fail_share"] * np.exp(
+        declared["site_records.test_credit_exponent"] * poorness
+    )
     names = sorted({item for items in TEST_ITEMS.values() for item in items})
-    choices = [np.array([names.index(item) for item in TEST_ITEMS.get(stage, ("OTHER",))]) for stage in STAGES]
+    choices = [
+        np.array([names.index(item) for item in TEST_ITEMS.get(stage, ("OTHER",))]) for stage in STAGES
+    ]
     uniform, item = random.random(count), np.zeros(count, np.int64)
     for position, items in enumerate(choices):
         mine = panel.stage[row] == position
@@ -107,7 +117,11 @@ def alarm_rows(city: City, block: Block, panel: SiteMonths) -> Rows:
     random, declared = block_stream(plan, "alarms", block.number), plan.declared
     dug = (sites.pit_depth[panel.site] >= 12) & np.isin(panel.stage, [STAGES.index("20"), STAGES.index("30")])
     frailty = panel.frailty_site + panel.frailty_contractor
-    rate = declared["site_records.alarms_per_year"] * np.exp(declared["site_records.alarm_frailty_exponent"] * frailty) * dug
+    rate = (
+        declared["site_records.alarms_per_year"]
+        * np.exp(declared["site_records.alarm_frailty_exponent"] * frailty)
+        * dug
+    )
     row = np.repeat(np.arange(len(panel)), random.poisson(rate * panel.years))
     site, count = panel.site[row], len(row)
     day = panel.begin[row] + (random.random(count) * (panel.end - panel.begin)[row]).astype(np.int64)
@@ -124,5 +138,14 @@ def alarm_rows(city: City, block: Block, panel: SiteMonths) -> Rows:
         "cleared_at": seconds_as_moments(np.full(count, NONE)),
     }
     cleared = raised + random.integers(3600, 15 * DAY_SECONDS, count)
-    recorded = np.maximum(filed_after(plan, random, cleared // DAY_SECONDS, "alert", rows["_recorded"]), cleared)
-    return stack([rows, later_version(rows, np.arange(count), {"_recorded": recorded, "cleared_at": seconds_as_moments(cleared)})])
+    recorded = np.maximum(
+        filed_after(plan, random, cleared // DAY_SECONDS, "alert", rows["_recorded"]), cleared
+    )
+    return stack(
+        [
+            rows,
+            later_version(
+                rows, np.arange(count), {"_recorded": recorded, "cleared_at": seconds_as_moments(cleared)}
+            ),
+        ]
+    )

@@ -17,9 +17,13 @@ def stage_starts(plan: CityPlan, sites: Sites, block: int) -> NDArray:
     random = block_stream(plan, "stages", block)
     profiles = plan.declared["stages.shares"]
     kinds = list(profiles)
-    weights = np.array([[profiles[kind].get(stage, 0.0) for stage in STAGES] for kind in kinds])[_kind(sites, kinds)]
+    weights = np.array([[profiles[kind].get(stage, 0.0) for stage in STAGES] for kind in kinds])[
+        _kind(sites, kinds)
+    ]
     weights[:, STAGES.index("30")] *= sites.pit_depth > 0
-    building = np.isin(sites.category, [CATEGORIES.index(c) for c in ("BLD_RES", "BLD_PUB", "BLD_IND", "BLD_WH")])
+    building = np.isin(
+        sites.category, [CATEGORIES.index(c) for c in ("BLD_RES", "BLD_PUB", "BLD_IND", "BLD_WH")]
+    )
     weights[:, STAGES.index("65")] *= ~building | sites.has_curtain_wall
     weights = weights * np.exp(plan.declared["stages.jitter"] * random.standard_normal(weights.shape))
     reached = np.cumsum(weights, axis=1) - weights

@@ -38,13 +38,18 @@ class Stations:
     def representative_strictness(self) -> NDArray:
         """Strictness of sixteen equally likely teams of each agency (rows), for expectations over teams."""
         share = (np.arange(REPRESENTATIVES) + 0.5) / REPRESENTATIVES
-        sorted_teams = [np.sort(self.strictness[a:b]) for a, b in zip(self.first_team[:-1], self.first_team[1:], strict=True)]
+        sorted_teams = [
+            np.sort(self.strictness[a:b])
+            for a, b in zip(self.first_team[:-1], self.first_team[1:], strict=True)
+        ]
         return np.array([teams[(share * len(teams)).astype(int)] for teams in sorted_teams])
 
     def two_inspectors(self, random: np.random.Generator, team: NDArray) -> NDArray:
         """References of two inspectors of each team."""
         first = random.integers(0, self.inspectors_per_team, len(team))
-        second = (first + 1 + random.integers(0, self.inspectors_per_team - 1, len(team))) % self.inspectors_per_team
+        second = (
+            first + 1 + random.integers(0, self.inspectors_per_team - 1, len(team))
+        ) % self.inspectors_per_team
         base = team * self.inspectors_per_team + 1
         return joined(numbered("G", base + first, 5), numbered(";G", base + second, 5))
 
@@ -55,8 +60,12 @@ def draw_stations(plan: CityPlan) -> Stations:
     share = np.zeros(len(agencies(plan)))
     share[: len(districts(plan))] = list(declared["sites.district_shares"].values())
     share[len(districts(plan)) :] = 0.04
-    visits_a_year = plan.projects * (declared["visits.routine_per_year"] + declared["visits.random_per_year"] + 1.2)
-    teams = np.maximum(np.round(share * visits_a_year / declared["visits.visits_per_team_year"]), 2).astype(int)
+    visits_a_year = plan.projects * (
+        declared["visits.routine_per_year"] + declared["visits.random_per_year"] + 1.2
+    )
+    teams = np.maximum(np.round(share * visits_a_year / declared["visits.visits_per_team_year"]), 2).astype(
+        int
+    )
     sigma = declared["findings.strictness_sigma"]
     count = int(teams.sum())
     return Stations(
@@ -76,7 +85,9 @@ def inspector_rows(plan: CityPlan, stations: Stations) -> Rows:
         "_recorded": np.full(count, plan.first_day * DAY_SECONDS),
         "inspector_ref": numbered("G", np.arange(1, count + 1), 5),
         "agency_code": words(agencies(plan), np.repeat(stations.team_agency, stations.inspectors_per_team)),
-        "disciplines": words(("SAFETY", "SAFETY;QUALITY", "QUALITY;FIRE"), (random.random(count) * 3).astype(int)),
+        "disciplines": words(
+            ("SAFETY", "SAFETY;QUALITY", "QUALITY;FIRE"), (random.random(count) * 3).astype(int)
+        ),
         "is_expert": (random.random(count) < 0.1).astype(float),
     }
     return on_register(plan, rows)

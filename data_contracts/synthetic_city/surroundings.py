@@ -46,7 +46,14 @@ def _warnings(plan: CityPlan) -> Rows:
     rows["warning_id"] = numbered("Y", np.arange(1, len(order) + 1), 6)
     lifted = rows["_lifted"]
     recorded = lifted + random.integers(60, 900, len(lifted))
-    return stack([rows, later_version(rows, np.arange(len(lifted)), {"_recorded": recorded, "lifted_at": seconds_as_moments(lifted)})])
+    return stack(
+        [
+            rows,
+            later_version(
+                rows, np.arange(len(lifted)), {"_recorded": recorded, "lifted_at": seconds_as_moments(lifted)}
+            ),
+        ]
+    )
 
 
 def _of_signal(plan: CityPlan, random: np.random.Generator, signal: str) -> Rows:

@@ -45,7 +45,10 @@ def read_truth(folder: str | Path) -> Truth:
             zh=f"{folder} 中没有模拟城市的真值（truth/city.json）。",
             en=f"There is no truth of a synthetic city (truth/city.json) in {folder}.",
         )
-    tables = {name: pd.read_parquet(path / f"{name}.parquet") for name in ("site_months", "sites", "teams", "enterprises")}
+    tables = {
+        name: pd.read_parquet(path / f"{name}.parquet")
+        for name in ("site_months", "sites", "teams", "enterprises")
+    }
     months = tables["site_months"]
     for name in ("month", "begin", "end"):
         months[name] = pd.to_datetime(months[name])
@@ -55,19 +58,32 @@ def read_truth(folder: str | Path) -> Truth:
 
 
 def true_hazard(
-    truth: Truth, project_ids: Sequence[str] | NDArray, months: Sequence[Any] | NDArray, *, with_visits: bool = True
+    truth: Truth,
+    project_ids: Sequence[str] | NDArray,
+    months: Sequence[Any] | NDArray,
+    *,
+    with_visits: bool = True,
 ) -> NDArray[np.float64]:
     """Reportable accidents a project-year of each site in the month of each day; 0 where not at work.
 
     `with_visits`: with the visits that were made; otherwise as if there were none.
     """
     row = _rows(truth, project_ids, np.asarray(months, "M8[M]"))
-    rate = truth.site_months["hazard"].to_numpy() if with_visits else np.exp(truth.site_months["log_hazard"].to_numpy())
+    rate = (
+        truth.site_months["hazard"].to_numpy()
+        if with_visits
+        else np.exp(truth.site_months["log_hazard"].to_numpy())
+    )
     return np.where(row >= 0, rate[np.maximum(row, 0)], 0.0).astype(float)
 
 
 def expected_accidents(
-    truth: Truth, project_ids: Sequence[str] | NDArray, as_of: Any, days: int = 90, *, with_visits: bool = True
+    truth: Truth,
+    project_ids: Sequence[str] | NDArray,
+    as_of: Any,
+    days: int = 90,
+    *,
+    with_visits: bool = True,
 ) -> NDArray[np.float64]:
     """Expected reportable accidents on the days as_of + 1 … as_of + days, for each pair.
 
@@ -79,7 +95,11 @@ def expected_accidents(
     last = first + days
     _check_window(truth, first, last)
     begin, end = (truth.site_months[name].to_numpy().astype("M8[D]") for name in ("begin", "end"))
-    rate = truth.site_months["hazard"].to_numpy(float) if with_visits else np.exp(truth.site_months["log_hazard"].to_numpy(float))
+    rate = (
+        truth.site_months["hazard"].to_numpy(float)
+        if with_visits
+        else np.exp(truth.site_months["log_hazard"].to_numpy(float))
+    )
     project = _project_positions(truth, ids)
     expected = np.zeros(len(ids))
     for later in range(days // 28 + 2):
@@ -90,10 +110,14 @@ def expected_accidents(
     return expected / YEAR_DAYS
 
 
-def serious_probability(truth: Truth, project_ids: Sequence[str] | NDArray, days: Sequence[Any] | NDArray) -> NDArray[np.float64]:
+def serious_probability(
+    truth: Truth, project_ids: Sequence[str] | NDArray, days: Sequence[Any] | NDArray
+) -> NDArray[np.float64]:
     """Probability that a random visit on each day finds a major hazard or ends in a stop; NaN where not at work."""
     row = _rows(truth, project_ids, np.asarray(days, "M8[M]"))
-    return np.where(row >= 0, truth.site_months["serious_probability"].to_numpy(float)[np.maximum(row, 0)], np.nan)
+    return np.where(
+        row >= 0, truth.site_months["serious_probability"].to_numpy(float)[np.maximum(row, 0)], np.nan
+    )
 
 
 def serious_rate(truth: Truth, first: Any, last: Any) -> float:
@@ -129,7 +153,9 @@ def _project_positions(truth: Truth, ids: NDArray) -> NDArray:
 def _find(truth: Truth, project: NDArray, months: NDArray) -> NDArray:
     """Row of each project and month, -1 without one; both files hold the projects in the same order."""
     of_row = pd.Index(truth.sites["project_id"]).get_indexer(truth.site_months["project_id"])
-    keys = of_row.astype(np.int64) * 10_000 + truth.site_months["month"].to_numpy().astype("M8[M]").astype(np.int64)
+    keys = of_row.astype(np.int64) * 10_000 + truth.site_months["month"].to_numpy().astype("M8[M]").astype(
+        np.int64
+    )
     wanted = project.astype(np.int64) * 10_000 + months.astype(np.int64)
     place = np.searchsorted(keys, wanted).clip(0, len(keys) - 1)
     return np.where((project >= 0) & (keys[place] == wanted), place, -1)

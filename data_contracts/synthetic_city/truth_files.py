@@ -120,15 +120,19 @@ def _passport(city: City) -> str:
     facts = {
         "simulated": True,
         "declaration_sha256": declared.sha256,
-        
         "variance": declared.variance,
         "calibrated": dict(declared.calibrated),
         "projects": plan.projects,
         "first_day": str(day[0]),
         "last_day": str(day[1]),
         "seed": plan.seed,
-        "visit_effect": {name: declared[f"visit_effect.{name}"] for name in ("mechanism", "reduction", "days")},
-        "findings": {name: declared[f"findings.{name}"] for name in ("visible_exponent", "frailty_exponent", "hazards_dispersion")},
+        "visit_effect": {
+            name: declared[f"visit_effect.{name}"] for name in ("mechanism", "reduction", "days")
+        },
+        "findings": {
+            name: declared[f"findings.{name}"]
+            for name in ("visible_exponent", "frailty_exponent", "hazards_dispersion")
+        },
     }
     return json.dumps(facts, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 

@@ -42,9 +42,13 @@ def found(city: City, block: Block, panel: SiteMonths, visits: Rows, letter: str
     top = np.where(visits["_major"] > 0, 2, np.where(visits["_partial"] | visits["_stop"], 1, 0))
     severity = np.where(place == 0, top[visit], 0)
     row = visits["_row"][visit]
-    frailty = np.exp(declared["findings.rectify_frailty_exponent"] * (panel.frailty_site + panel.frailty_contractor))[row]
+    frailty = np.exp(
+        declared["findings.rectify_frailty_exponent"] * (panel.frailty_site + panel.frailty_contractor)
+    )[row]
     median, spread = declared["findings.rectify_days"]
-    wait = np.maximum(median * frailty * np.exp(spread * random.standard_normal(len(visit))), 1).astype(np.int64)
+    wait = np.maximum(median * frailty * np.exp(spread * random.standard_normal(len(visit))), 1).astype(
+        np.int64
+    )
     never = random.random(len(visit)) < declared["findings.never_rectified_share"]
     day, site = visits["_day"][visit], visits["_site"][visit]
     due_days = np.array([*declared["findings.rectify_due_days"], 3])[[0, 1, 2]][severity]
@@ -66,7 +70,10 @@ def open_hazards(sites: Sites, panel: SiteMonths, findings: Rows) -> NDArray:
     """Items found and not yet put right at the first of each month (or the first day at work)."""
     begin = findings["_happened"] + 1
     end = np.where(findings["_rectified"] == NONE, sites.finish[findings["_site"]], findings["_rectified"])
-    low, high = _first_row_from(panel, findings["_site"], begin), _first_row_from(panel, findings["_site"], end)
+    low, high = (
+        _first_row_from(panel, findings["_site"], begin),
+        _first_row_from(panel, findings["_site"], end),
+    )
     edges = np.zeros(len(panel) + 1, np.int64)
     inside = high > low
     np.add.at(edges, low[inside], findings["_items"][inside])
@@ -98,7 +105,9 @@ def violation_rows(city: City, block: Block, visits: Rows, findings: Rows, lette
         "severity": words(SEVERITIES, findings["_severity"]),
         "item_count": findings["_items"].astype(float),
         "disposal": np.where(fined, b"PENALTY", words(DISPOSALS, visits["_disposal"][visit])),
-        "penalty_cny10k": np.where(fined, np.round(median * np.exp(spread * random.standard_normal(count)), 1), np.nan),
+        "penalty_cny10k": np.where(
+            fined, np.round(median * np.exp(spread * random.standard_normal(count)), 1), np.nan
+        ),
         "rectify_due_on": days_as_dates(findings["_due"]),
         "rectified_on": days_as_dates(np.full(count, NONE)),
         "revoked_at": seconds_as_moments(np.full(count, NONE)),
@@ -109,10 +118,14 @@ def violation_rows(city: City, block: Block, visits: Rows, findings: Rows, lette
     stays[gone.pop("_number")] = False
     right = np.nonzero(stays & (findings["_rectified"] != NONE))[0]
     recorded = filed_after(plan, random, findings["_rectified"][right], "usual", rows["_recorded"][right])
-    put_right = later_version(rows, right, {"_recorded": recorded, "rectified_on": days_as_dates(findings["_rectified"][right])})
+    put_right = later_version(
+        rows, right, {"_recorded": recorded, "rectified_on": days_as_dates(findings["_rectified"][right])}
+    )
     mistaken = np.nonzero(random.random(len(right)) < declared["findings.withdrawn_share"])[0]
     recorded = recorded[mistaken] + random.integers(86_400, 20 * 86_400, len(mistaken))
-    tombstones = later_version(put_right, mistaken, {"_recorded": recorded, "withdrawn_at": seconds_as_moments(recorded)})
+    tombstones = later_version(
+        put_right, mistaken, {"_recorded": recorded, "withdrawn_at": seconds_as_moments(recorded)}
+    )
     return stack([rows, gone, put_right, tombstones])
 
 

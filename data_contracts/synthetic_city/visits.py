@@ -11,7 +11,18 @@ from data_contracts.synthetic_city.hazard import MEDIAN_AREA, SiteMonths
 from data_contracts.synthetic_city.rows import Rows, first_day_of, stack
 from data_contracts.synthetic_city.sites import Sites
 
-TYPES = ("ROUTINE", "RANDOM", "FIRST", "COMPLETION", "SPECIAL", "COMPLAINT", "DISTRICT_PATROL", "CITY_PATROL", "RECHECK", "EMERGENCY")
+TYPES = (
+    "ROUTINE",
+    "RANDOM",
+    "FIRST",
+    "COMPLETION",
+    "SPECIAL",
+    "COMPLAINT",
+    "DISTRICT_PATROL",
+    "CITY_PATROL",
+    "RECHECK",
+    "EMERGENCY",
+)
 TRIGGERED = ("COMPLAINT", "RECHECK", "EMERGENCY")
 
 
@@ -40,7 +51,9 @@ def patrols(city: City, block: Block, panel: SiteMonths, open_hazards: NDArray) 
     rate = declared["visits.patrols_per_year"] * weight / declared.calibrated["patrol_rate"]
     visits = _poisson(random, panel, rate, "DISTRICT_PATROL")
     by_city = declared["visits.city_patrol_share"] * sites.area[visits["_site"]] / 100_000
-    visits["_type"] = np.where(random.random(len(by_city)) < by_city, TYPES.index("CITY_PATROL"), visits["_type"])
+    visits["_type"] = np.where(
+        random.random(len(by_city)) < by_city, TYPES.index("CITY_PATROL"), visits["_type"]
+    )
     return at_work(plan, sites, panel, visits)
 
 
@@ -67,7 +80,9 @@ def at_work(plan: CityPlan, sites: Sites, panel: SiteMonths, visits: Rows) -> Ro
     day = plan.next_working_day(np.clip(visits["_day"], plan.calendar_start, plan.horizon))
     day = np.where(day < sites.finish[visits["_site"]], day, visits["_day"])
     low, high = plan.panel_days
-    inside = (day >= np.maximum(sites.start[visits["_site"]], low)) & (day < np.minimum(sites.finish[visits["_site"]], high))
+    inside = (day >= np.maximum(sites.start[visits["_site"]], low)) & (
+        day < np.minimum(sites.finish[visits["_site"]], high)
+    )
     visits = {name: column[inside] for name, column in {**visits, "_day": day}.items()}
     month = visits["_day"].view("M8[D]").astype("M8[M]").astype(np.int64)
     visits["_row"] = panel.first_row[visits["_site"]] + month - panel.first_month[visits["_site"]]

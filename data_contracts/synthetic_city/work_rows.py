@@ -33,7 +33,9 @@ def dangerous_work_rows(city: City, block: Block) -> Rows:
         "is_overscale": works["_overscale"].astype(float),
         "plan_status": words(PLANS, np.where(reviewed <= planned_day, final, 0)),
         "planned_start": days_as_dates(begin + shift),
-        "planned_finish": days_as_dates(np.maximum(end + shift - random.integers(0, 20, count), begin + shift)),
+        "planned_finish": days_as_dates(
+            np.maximum(end + shift - random.integers(0, 20, count), begin + shift)
+        ),
         "started_on": days_as_dates(np.full(count, NONE)),
         "finished_on": days_as_dates(np.full(count, NONE)),
     }

@@ -20,7 +20,9 @@ def draw_works(plan: CityPlan, sites: Sites, starts: NDArray, block: int) -> Row
     works["_id"] = serial_ids("W", block, count)
     late = works["_overscale"] & (random.random(count) < plan.declared["works.unreviewed_share"])
     wait = (0.3 + 0.6 * random.random(count)) * (works["_to"] - works["_from"])
-    works["_reviewed"] = works["_from"] + np.where(late, wait, -random.integers(2, 30, count)).astype(np.int64)
+    works["_reviewed"] = works["_from"] + np.where(late, wait, -random.integers(2, 30, count)).astype(
+        np.int64
+    )
     return works
 
 

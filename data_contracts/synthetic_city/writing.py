@@ -58,7 +58,9 @@ class CityWriter:
     def __enter__(self) -> CityWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self.close()
         else:
@@ -69,15 +71,21 @@ class CityWriter:
         group = pa.concat_tables(self._waiting[name])
         self._waiting[name] = []
         if name not in self._open:
-            self._open[name] = open_writer(self.folder / f"{name}.{self.table_format}", group.schema, self.table_format)
+            self._open[name] = open_writer(
+                self.folder / f"{name}.{self.table_format}", group.schema, self.table_format
+            )
         self._open[name].write_table(group)
 
 
-def open_writer(path: Path, schema: pa.Schema, table_format: TableFormat) -> pq.ParquetWriter | pa_csv.CSVWriter:
+def open_writer(
+    path: Path, schema: pa.Schema, table_format: TableFormat
+) -> pq.ParquetWriter | pa_csv.CSVWriter:
     """A writer with fixed settings, so that bytes depend on the rows alone."""
     if table_format == "csv":
         return pa_csv.CSVWriter(path, schema, write_options=pa_csv.WriteOptions(quoting_style="needed"))
-    return pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, use_dictionary=True, version="2.6")
+    return pq.ParquetWriter(
+        path, schema, compression="zstd", compression_level=1, use_dictionary=True, version="2.6"
+    )
 
 
 def as_arrow(table: TableContract, rows: Rows) -> pa.Table:
