@@ -23,7 +23,7 @@ from data_contracts.row_chunks import DamagedRow
 from data_contracts.rule_book import sentences, shown
 from data_contracts.staging import AMBIGUOUS, MISSING_PARENT, Staging
 from data_contracts.store_connection import take_statistics
-from data_contracts.store_tables import store_table
+from data_contracts.store_tables import quarantine_columns, store_table
 from data_contracts.typed_tables import arrow_columns, record_keys
 from data_contracts.validation import check_rows
 
@@ -238,21 +238,23 @@ def store_entries(connection: sa.Connection, staging: Staging, now: pd.Timestamp
     is_open = sa.and_(held.c.table_name == name, held.c.resolved_at.is_(None))
     again = held.c.row_hash.in_(sa.select(staged.c.row_hash))
     connection.execute(held.update().where(is_open, again).values(last_seen=now.to_pydatetime()))
-    place = sa.func.row_number().over(
-        partition_by=(staged.c.row_hash, staged.c.column_name, staged.c.rule), order_by=staged.c.row_number
-    )
-    first = sa.select(staged, place.label("place")).subquery()
     known = sa.exists(
         sa.select(1).where(
             is_open,
-            held.c.row_hash == first.c.row_hash,
-            held.c.column_name == first.c.column_name,
-            held.c.rule == first.c.rule,
+            held.c.row_hash == staged.c.row_hash,
+            held.c.column_name == staged.c.column_name,
+            held.c.rule == staged.c.rule,
         )
     )
-    names = [column.name for column in staged.columns]
-    fresh = sa.select(*(first.c[name] for name in names)).where(first.c.place == 1, ~known)
+    connection.execute(staged.update().where(known).values(is_known=True))
+    place = sa.func.row_number().over(
+        partition_by=(staged.c.row_hash, staged.c.column_name, staged.c.rule), order_by=staged.c.row_number
+    )
+    unknown = sa.select(staged, place.label("place")).where(staged.c.is_known.is_(None)).subquery()
+    names = [column.name for column in quarantine_columns()]
+    fresh = sa.select(*(unknown.c[name] for name in names)).where(unknown.c.place == 1)
     connection.execute(held.insert().from_select(names, fresh))
+    take_statistics(connection, held)
 
 
 def has_open_entries(connection: sa.Connection, table: str) -> bool:

@@ -73,6 +73,7 @@ class Staging:
             f"{name}_failures",
             metadata,
             *quarantine_columns(),
+            sa.Column("is_known", sa.Boolean),
             sa.Index(f"{name}_failures_by_row", "row_hash"),
             prefixes=["TEMPORARY"],
         )
