@@ -78,7 +78,7 @@ def rows_set_aside(
         if reason == AMBIGUOUS:
             said += _ambiguous(numbers, keys[numbers], cells.loc[numbers, "recorded_at"])
         else:
-            said += _waiting(table.column(column), numbers, cells.loc[numbers, column])
+            said += _waiting(table.column(str(column)), numbers, cells.loc[numbers, str(column)])
     named = [sources[number] for number in rows["source_no"]]
     aside = QuarantinedRows(
         cells, named, rows["row_number"].tolist(), pd.Series("", index=rows.index), whole=True
@@ -198,15 +198,14 @@ def _cut(cell: str) -> str:
     return f"{kept}… ({len(cell)} characters)"
 
 
-def _rest_hashes(cells: pd.DataFrame, row_hashes: list[str], failing: pd.Series) -> pd.Series:
+def _rest_hashes(cells: pd.DataFrame, row_hashes: list[str], failing: pd.Series) -> list[str]:
     """Hash of each row's cells without the failing ones; the row's own hash where no cell fails."""
-    hashes = pd.Series(row_hashes, index=cells.index, dtype="str")
-    for names, labels in failing.groupby(failing, sort=False).groups.items():
-        if names:
-            hashes[labels] = text_hashes(
-                cells.loc[labels].drop(columns=str(names).split(","), errors="ignore")
-            )
-    return hashes
+    hashes = np.array(row_hashes, dtype=object)
+    columns = failing.to_numpy()
+    for names in set(columns) - {""}:
+        places = np.flatnonzero(columns == names)
+        hashes[places] = text_hashes(cells.iloc[places].drop(columns=names.split(","), errors="ignore"))
+    return list(hashes)
 
 
 def _storable(cells: pd.DataFrame) -> pd.DataFrame:

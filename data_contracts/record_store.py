@@ -6,7 +6,9 @@ store as it was at any number can be read again, whatever the sources later said
 
 from __future__ import annotations
 
+import datetime as dt
 from types import TracebackType
+from typing import NamedTuple
 
 import pandas as pd
 import sqlalchemy as sa
@@ -20,6 +22,13 @@ from data_contracts.store_tables import is_prepared, prepare_store, store_table
 from data_contracts.typed_tables import in_order
 
 DEFAULT_URL = "sqlite:///var/siterisk.db"
+
+
+class StoreMark(NamedTuple):
+    """Which state a store is in: a backup put back, or another store, may have the same number but not the same mark."""
+
+    version: int
+    loaded_at: dt.datetime | None
 
 
 class RecordStore:
@@ -62,8 +71,15 @@ class RecordStore:
 
     def version(self) -> int:
         """The number of the newest committed batch; 0 for an empty store."""
+        return self.mark().version
+
+    def mark(self) -> StoreMark:
+        """The newest committed batch, by its number and the time it was stored; (0, None) for an empty store."""
+        versions = store_table("store_versions")
+        newest = sa.select(versions.c.store_version, versions.c.loaded_at)
         with reading(self.engine) as connection:
-            return newest_version(connection)
+            found = connection.execute(newest.order_by(versions.c.store_version.desc()).limit(1)).first()
+        return StoreMark(*found) if found else StoreMark(0, None)
 
     def read(self, table: str, version: int | None = None) -> pd.DataFrame:
         """One row for each key and `recorded_at`, as the store held them at `version` (default: now).

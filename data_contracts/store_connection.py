@@ -104,15 +104,41 @@ def _sqlite_engine(url: sa.URL, create: bool) -> sa.Engine:
             zh="记录库需要一个文件，例如 sqlite:///var/siterisk.db。",
             en="A record store needs a file, such as sqlite:///var/siterisk.db.",
         )
-    path = Path(url.database)
+    file = _StoreFile(Path(url.database).absolute())
     if create:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    elif not path.exists():
-        raise StoreUnavailable(zh=f"记录库不存在：{path}", en=f"There is no record store at {path}.")
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        file.identity()
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _sqlite_settings)
+    event.listen(engine, "connect", file.opened)
+    event.listen(engine, "checkout", file.still_there)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+class _StoreFile:
+    """A connection goes on reading a file that was deleted or replaced: each is checked before it is used again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def identity(self) -> tuple[int, int]:
+        """Which file stands at the path now; StoreUnavailable if none does."""
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise StoreUnavailable(
+                zh=f"记录库不存在：{self.path}", en=f"There is no record store at {self.path}."
+            ) from error
+        return found.st_dev, found.st_ino
+
+    def opened(self, _: object, record: Any) -> None:
+        record.info["file"] = self.identity()
+
+    def still_there(self, _: object, record: Any, __: object) -> None:
+        if record.info["file"] != self.identity():
+            raise exc.DisconnectionError("the store's file was replaced")  # the pool connects anew
 
 
 def _sqlite_settings(connection: Any, _: object) -> None:

@@ -78,13 +78,21 @@ def test_a_line_in_another_encoding_is_put_aside_alone(store: RecordStore, tmp_p
     assert "外高桥" in entry["zh"]
 
 
-def test_rows_are_numbered_as_lines_of_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", [1, 60, 8_000_000])
+def test_rows_are_numbered_as_lines_of_the_file(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data_contracts.csv_files._BLOCK_CHARACTERS", block)
     path = tmp_path / "projects.csv"
     path.write_text(f'{HEADER}\nP1,2024-01-02,2024-01-01,"two\nlines"\n\n,,,\nP2,2024-01-02,2024-01-01,b\n')
     assert [(row[0], row[4]) for row in cells(only(path))] == [(2, "two\nlines"), (6, "b")]
 
 
-def test_a_quote_that_is_never_closed_costs_its_own_line_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", [1, 100, 1_000, 8_000_000])
+def test_a_quote_that_is_never_closed_costs_its_own_line_only(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data_contracts.csv_files._BLOCK_CHARACTERS", block)
     path = tmp_path / "projects.csv"
     rows = [f"P{n},2024-01-02,2024-01-01,name {n}" for n in range(200)]
     rows[3] = 'P3,2024-01-02,2024-01-01,"open'
