@@ -86,7 +86,13 @@ def _wrong_words(entry: Mapping[str, Any]) -> list[str]:
 
 def _rule(table: str, declared: Mapping[str, Any]) -> FactRule:
     return FactRule(
-        table, declared.get("since"), tuple(declared.get("ends_by", ())), declared.get("named", "instead")
+        table,
+        declared.get("since"),
+        tuple(declared.get("ends_by", ())),
+        declared.get("named", "instead"),
+        expires_by=tuple(declared.get("expires_by", ())),
+        superseded_within=tuple(declared.get("superseded_within", ())),
+        ends_with_project=declared.get("ends_with_project", False),
     )
 
 
@@ -94,7 +100,8 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
     given = dict(entry)
     given["direction"] = 0 if given["direction"] == "none" else given["direction"]
     given["range"] = tuple(given["range"])
-    given["until"] = tuple(given.get("until", ()))
+    for listed in ("until", "needs"):
+        given[listed] = tuple(given.get(listed, ()))
     given["where"] = {column: tuple(values) for column, values in given.get("where", {}).items()}
     given["ranks"] = _ranks(given, given.pop("code_rank", None))
     given.setdefault("table", None)

@@ -38,9 +38,12 @@ def _rule_faults(rule: FactRule) -> Iterator[str]:
         return
     if rule.named not in ("instead", "beside"):
         yield f"facts: {rule.table} says named: {rule.named}, not instead or beside"
-    for column in filter(None, (rule.since, *rule.ends_by)):
+    for column in filter(None, (rule.since, *rule.ends_by, *rule.expires_by)):
         if column not in table.column_names or table.column(column).kind not in _TIMES:
             yield f"facts: {rule.table} has no date or moment {column}"
+    for column in (*rule.superseded_within, *(["project_id"] if rule.ends_with_project else [])):
+        if column not in table.column_names:
+            yield f"facts: {rule.table} has no column {column}"
 
 
 def _wording(feature: Feature) -> Iterator[str]:

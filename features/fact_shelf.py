@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from data_contracts.code_list import code_list
 from data_contracts.contract import contract
 from data_contracts.records import Records
+from features.fact_endings import outside, until_superseded
 from features.fact_table import FactTable, Register
 from features.feature import FactRule, Feature
 from features.party_links import PartyLinks
+from features.site_status import finished_spans
 from features.step_functions import DAY, MISSING, Ints, LeadingFact, RunningSum, Spans, ranks_by
 
 OTHER = "OTHER"
@@ -59,20 +61,27 @@ class FactShelf:
     def spans(self, feature: Feature, present: NDArray[np.bool_] | None = None) -> Spans:
         """When each fact counts for the feature, and for whom."""
         table, since = self.table(feature), self.since(feature)
+        rule = self._rules[table.contract.name]
         keep = self._kept(table, feature) & (since != MISSING)
         if present is not None:
             keep &= present
         spans = self._known_spans(table, feature)
+        if rule.superseded_within:
+            spans = self._until_superseded(table, spans, rule)
         spans = spans.kept(keep[spans.rows])
         begins = np.maximum(table.recorded, since)
         if feature.counts_from:
             begins = np.maximum(begins, table.moments(feature.counts_from))
-        closing = (*self._rules[table.contract.name].ends_by, *feature.until)
+        closing = (*rule.ends_by, *rule.expires_by, *feature.until)
         ends = [table.closings(column, lingers_days=feature.lingers_days) for column in closing]
         if feature.window_days:
             ends.append(since + feature.window_days * DAY)
         until = np.minimum.reduce(ends)[spans.rows] if ends else None
-        return spans.narrowed(starts=begins[spans.rows], ends=until)
+        spans = spans.narrowed(starts=begins[spans.rows], ends=until)
+        if rule.ends_with_project:
+            over = finished_spans(self.named("projects"), lingers_days=feature.lingers_days)
+            spans = outside(spans, table.projects[spans.rows], over, len(self.projects))
+        return spans
 
     def weights(self, feature: Feature) -> Ints:
         """What a row adds: 1 for a count, its value in the declared integer unit for a sum."""
@@ -133,10 +142,20 @@ class FactShelf:
             self._known[name, feature.role] = known
         return self._known[name, feature.role]
 
+    def _until_superseded(self, table: FactTable, spans: Spans, rule: FactRule) -> Spans:
+        columns = table.frame[list(rule.superseded_within)]
+        groups = np.asarray(columns.groupby(list(columns), sort=False, dropna=False).ngroup(), np.int64)
+        since = table.moments(rule.since) if rule.since else table.recorded
+        for column in rule.ends_by:
+            spans = spans.narrowed(ends=table.closings(column)[spans.rows])
+        return until_superseded(spans, groups, since, table.recorded)
+
     def _kept(self, table: FactTable, feature: Feature) -> NDArray[np.bool_]:
         keep = np.ones(len(table), bool)
         for column, wanted in feature.where.items():
             keep &= _is_one_of(table, column, wanted)
+        for column in feature.needs:
+            keep &= table.frame[column].notna().to_numpy(bool)
         if feature.distinct:
             keep &= table.frame[feature.distinct].notna().to_numpy(bool)
         return keep

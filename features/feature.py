@@ -41,12 +41,18 @@ class FactRule:
 
     A fact counts from `since` (None: from when it was recorded) until the first of `ends_by` takes effect.
     `named` says whether an enterprise named in a row answers instead of, or beside, the holder of the role.
+    With `superseded_within` it ends where a later fact with the same values in those columns begins, even
+    when that one has ended by `expires_by`, but not when it has ended by `ends_by`, as if it had never been. With
+    `ends_with_project` at the latest where its project is known to be finished or terminated.
     """
 
     table: str
     since: str | None = None
     ends_by: tuple[str, ...] = ()
     named: str = "instead"
+    expires_by: tuple[str, ...] = ()
+    superseded_within: tuple[str, ...] = ()
+    ends_with_project: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,8 @@ class Feature:
     """One column of the matrix, declared once.
 
     `direction` is +1 or -1 where a larger value can only raise or lower the risk in the eyes of a person of
-    the trade, else 0. `where` keeps rows by column values. `window_days` counts from the day of the fact.
+    the trade, else 0. `where` keeps rows by column values, `needs` those that
+    state the columns. `window_days` counts from the day of the fact.
     With `role` the feature speaks of the enterprise in that role, `scope` of its record everywhere or on its
     other projects. In reasons `{v}` is the value times `shown_times`, `{n}` the window in days.
     """
@@ -79,6 +86,7 @@ class Feature:
     counts_from: str | None = None
     lingers_days: int = 0
     distinct: str | None = None
+    needs: tuple[str, ...] = ()
     role: str | None = None
     scope: str = SITE
     scale: int = 1
@@ -95,4 +103,4 @@ class Feature:
     def columns(self) -> tuple[str, ...]:
         """Every contract column the feature reads besides ids and `recorded_at`."""
         named: tuple[Any, ...] = (self.column, self.over, self.since, self.counts_from, self.distinct)
-        return tuple(dict.fromkeys([*filter(None, named), *self.until, *self.where]))
+        return tuple(dict.fromkeys([*filter(None, named), *self.until, *self.where, *self.needs]))

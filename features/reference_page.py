@@ -86,6 +86,7 @@ def computed_as(feature: Feature) -> str:
     of += f" of distinct {feature.distinct}" if feature.distinct else ""
     said = [f"{feature.measure}{of} in {feature.table}"]
     said += [f"{column}: {' or '.join(map(_word, values))}" for column, values in feature.where.items()]
+    said += [f"{column} stated" for column in feature.needs]
     said += [f"from {feature.since}"] if feature.since else []
     said += [f"not before {feature.counts_from}"] if feature.counts_from else []
     said += [f"until {' or '.join(feature.until)}"] if feature.until else []

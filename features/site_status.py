@@ -7,10 +7,31 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.fact_table import FactTable
-from features.step_functions import MISSING, NEVER, Ints, LeadingFact, Spans
+from features.step_functions import DAY, MISSING, NEVER, Ints, LeadingFact, Spans
 
 UNKNOWN, NOT_STARTED, ACTIVE, FINISHED = "UNKNOWN", "NOT_STARTED", "ACTIVE", "FINISHED"
 _ENDED = ("COMPLETED", "TERMINATED")
+
+
+def finished_on(projects: FactTable) -> Ints:
+    """The moment each version of `projects` says the site was finished or terminated; NEVER where it does not.
+
+    Where it says so without a day, the moment from which it has been on file like that.
+    """
+    finish = projects.moments("finish_date")
+    undated = (finish == MISSING) & projects.frame["status"].isin(_ENDED).to_numpy(bool)
+    first = undated.copy()
+    first[1:] &= ~undated[:-1] | (projects.projects[1:] != projects.projects[:-1])
+    since = np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))
+    return np.where(finish != MISSING, finish, np.where(undated, projects.recorded[since], NEVER))
+
+
+def finished_spans(projects: FactTable, *, lingers_days: int = 0) -> Spans:
+    """When each site was known to have been finished for `lingers_days`; those of one site do not overlap."""
+    day = finished_on(projects)
+    spans = Spans(np.arange(len(projects)), projects.projects, projects.recorded, projects.in_force_until)
+    spans = spans.kept(day < NEVER)
+    return spans.narrowed(starts=day[spans.rows] + lingers_days * DAY)
 
 
 class SiteStatus:
@@ -27,8 +48,7 @@ class SiteStatus:
         self._version = LeadingFact.of(spans, spans.rows, project_count)
         self._start = np.append(projects.moments("start_date"), MISSING)
         finish, status = projects.moments("finish_date"), projects.frame["status"]
-        ended = status.isin(_ENDED).to_numpy(bool)
-        self._finish = np.append(np.where(finish != MISSING, finish, np.where(ended, MISSING, NEVER)), NEVER)
+        self._finish = np.append(finished_on(projects), NEVER)
         self._delivered_on = np.append(
             np.where((status == "TERMINATED").to_numpy(bool, na_value=False), MISSING, finish), MISSING
         )

@@ -15,7 +15,7 @@ from data_contracts.code_list import code_list
 from data_contracts.contract import contract
 from data_contracts.records import Records
 from features.catalogue import Catalogue
-from features.feature import Feature
+from features.feature import FactRule, Feature
 
 Row = dict[str, Any]
 
@@ -101,9 +101,12 @@ class SlowCity:
         """The facts that count at `as_of` for the project or for the enterprise in the role."""
         rule = self.catalogue.rules[str(feature.table)]
         counted = []
-        for row in self.on_file(str(feature.table), as_of):
+        on_file = self.on_file(str(feature.table), as_of)
+        if rule.superseded_within:
+            on_file = _latest_of_each(on_file, rule, contract(str(feature.table)).key, as_of)
+        for row in on_file:
             day = self._day(feature, row)
-            closed = [row[column] for column in (*rule.ends_by, *feature.until)]
+            closed = [row[column] for column in (*rule.ends_by, *rule.expires_by, *feature.until)]
             lingering = pd.Timedelta(days=feature.lingers_days)
             if (
                 not pd.isna(day)
@@ -113,10 +116,34 @@ class SlowCity:
                 and (not feature.counts_from or not row[feature.counts_from] > as_of)
                 and all(_matches(feature, column, row[column]) for column in feature.where)
                 and not (feature.distinct and pd.isna(row[feature.distinct]))
+                and not any(pd.isna(row[column]) for column in feature.needs)
+                and not (
+                    rule.ends_with_project
+                    and _come(self._finished(row["project_id"], as_of) + lingering, as_of)
+                )
                 and self._concerns(feature, row, project, as_of)
             ):
                 counted.append(row)
         return counted
+
+    def _finished(self, project: str, as_of: pd.Timestamp) -> pd.Timestamp:
+        """The day the project was finished, by its version on file; without a day, since when it says so."""
+        if not any(row["project_id"] == project for row in self.on_file("projects", as_of)):
+            return pd.NaT
+        versions = [
+            row
+            for row in self._rows["projects"]
+            if row["project_id"] == project and row["recorded_at"] <= as_of
+        ]
+        versions.sort(key=lambda row: row["recorded_at"], reverse=True)
+        if not pd.isna(versions[0]["finish_date"]):
+            return versions[0]["finish_date"]
+        since = pd.NaT
+        for row in versions:
+            if not pd.isna(row["finish_date"]) or row["status"] not in ("COMPLETED", "TERMINATED"):
+                break
+            since = row["recorded_at"]
+        return since
 
     def _concerns(self, feature: Feature, row: Row, project: str, as_of: pd.Timestamp) -> bool:
         if feature.role is None:
@@ -159,6 +186,15 @@ def _on_file(rows: list[Row], key: tuple[str, ...], as_of: pd.Timestamp) -> list
             if name not in held or row["recorded_at"] > held[name]["recorded_at"]:
                 held[name] = row
     return [row for row in held.values() if not _come(row["withdrawn_at"], as_of)]
+
+
+def _latest_of_each(rows: list[Row], rule: FactRule, key: tuple[str, ...], as_of: pd.Timestamp) -> list[Row]:
+    """Of the rows that have begun and agree in the columns of the rule, the one that began last."""
+    begun = [row for row in rows if row[rule.since] <= as_of]
+    begun = [row for row in begun if not any(_come(row[column], as_of) for column in rule.ends_by)]
+    begun.sort(key=lambda row: [str(row[column]) for column in key])
+    begun.sort(key=lambda row: (row[rule.since], row["recorded_at"]))
+    return list({tuple(str(row[column]) for column in rule.superseded_within): row for row in begun}.values())
 
 
 def _come(closing: Any, as_of: pd.Timestamp) -> bool:

@@ -292,6 +292,20 @@ def test_a_ratio_without_exposure_is_missing():
     assert value(index, "hazards_per_visit_365d", "2024-05-01") == 3.5
 
 
+def test_a_visit_that_does_not_say_how_many_hazards_it_found_is_not_a_visit_without_any():
+    index = index_of(
+        inspections={
+            "inspection_id": ["I1", "I2", "I3"],
+            "project_id": ["P1"] * 3,
+            "inspected_on": ["2024-03-05"] * 3,
+            "recorded_at": ["2024-03-05"] * 3,
+            "hazards_found": [3, None, 0],
+        }
+    )
+    assert value(index, "hazards_per_visit_365d", "2024-05-01") == 1.5
+    assert value(index, "visits_365d", "2024-05-01") == 3
+
+
 def test_points_are_added_exactly_in_thousandths():
     index = index_of(
         leader_points={

@@ -204,3 +204,68 @@ def test_subcontractors_on_site_are_counted_once_each():
     index = city(project_parties=held)
     assert value(index, "subcontractors_on_site", "2024-02-15") == 2
     assert value(index, "subcontractors_on_site", "2024-03-01") == 1
+
+
+def test_a_score_that_has_expired_does_not_bring_the_one_before_it_back():
+    scores = credit(
+        effective_from=["2022-01-01", "2022-06-01"], score=[95.0, 40.0], valid_until=[None, "2023-01-01"]
+    )
+    index = city(
+        projects={"project_id": ["P1"], "recorded_at": ["2021-12-01"], "start_date": ["2021-12-01"]},
+        project_parties=parties(("P1", "E1", "2022-01-01", None, "2022-01-01")),
+        credit_records=scores,
+    )
+    assert value(index, "gc_credit_score", "2022-05-31") == 95
+    assert value(index, "gc_credit_score", "2022-12-31") == 40
+    assert pd.isna(value(index, "gc_credit_score", "2023-01-01"))
+
+
+def test_a_score_withdrawn_as_a_mistake_gives_way_to_the_one_before_it():
+    scores = credit(
+        effective_from=["2024-01-01", "2024-03-01"],
+        score=[95.0, 40.0],
+        withdrawn_at=[None, "2024-05-01T12:00"],
+    )
+    index = city(project_parties=BOTH, credit_records=scores)
+    assert [value(index, "gc_credit_score", day) for day in ("2024-04-01", "2024-06-01")] == [40, 95]
+
+
+def finished(**of_p2: list) -> dict[str, list]:
+    """P1 goes on; P2 is on file in several versions."""
+    versions = len(of_p2["recorded_at"])
+    columns = {"project_id": ["P2"] * versions, "start_date": ["2023-12-01"] * versions} | of_p2
+    first = {name: None for name in columns} | {
+        "project_id": "P1", "start_date": "2023-12-01", "recorded_at": "2023-12-01"
+    }  # fmt: skip
+    return {name: [first[name], *values] for name, values in columns.items()}
+
+
+def test_a_finished_site_is_no_exposure_of_its_contractor_a_year_later_though_nobody_closed_the_role():
+    site = finished(recorded_at=["2023-12-01", "2024-03-10"], finish_date=[None, "2024-03-01"])
+    index = city(projects=site, project_parties=BOTH)
+    days = ("2024-03-05", "2025-02-28", "2025-03-01", "2030-01-01")
+    assert [value(index, "gc_projects_elsewhere_365d", day) for day in days] == [1, 1, 0, 0]
+    assert value(index, "gc_projects_elsewhere_365d", "2030-01-01", "P2") == 1
+
+
+def test_a_site_finished_without_a_day_ends_when_it_first_came_on_file_as_finished():
+    site = finished(
+        recorded_at=["2023-12-01", "2024-03-10T00:00", "2024-09-10T00:00"],
+        status=["ACTIVE", "COMPLETED", "COMPLETED"],
+    )
+    index = city(projects=site, project_parties=BOTH)
+    assert [value(index, "gc_projects_elsewhere_365d", day) for day in ("2025-03-09", "2025-03-10")] == [1, 0]
+
+
+def test_a_finish_taken_back_makes_the_site_exposure_again():
+    site = finished(
+        recorded_at=["2023-12-01", "2024-03-10", "2025-06-01"], finish_date=[None, "2024-03-01", None]
+    )
+    index = city(projects=site, project_parties=BOTH)
+    assert [value(index, "gc_projects_elsewhere_365d", day) for day in ("2025-05-01", "2025-07-01")] == [0, 1]
+
+
+def test_the_contractor_of_a_finished_site_still_answers_for_it():
+    site = finished(recorded_at=["2023-12-01", "2024-03-10"], finish_date=[None, "2024-03-01"])
+    index = city(projects=site, project_parties=BOTH, violations=violations(("P1", None, None, "2026-01-01")))
+    assert value(index, EVERYWHERE, "2026-02-01", "P2") == 1
