@@ -16,6 +16,7 @@ def rows(count: int = 400, seed: int = 1, *, rate: float = 0.2) -> TestRows:
     happened = (draw.random(count) < rate).astype(float)
     return TestRows(
         project_id=draw.integers(0, 60, count).astype(str).astype(object),
+        as_of=np.datetime64("2025-01-01", "us") + draw.integers(0, 365, count) * np.timedelta64(1, "D"),
         happened=happened,
         risk=calibrated(draw.normal(size=count) + 2 * happened - 2, 1.0, 0.0),
         violation_count=draw.poisson(1 + happened).astype(float),
@@ -39,9 +40,25 @@ def test_sites_that_tie_at_the_edge_of_the_list_count_as_drawing_lots_would() ->
     assert at_capacity(happened, score, 0.2)["lift"] == pytest.approx((1 + 0.25) / 2 / 0.2)
 
 
+def test_the_station_makes_a_list_every_month_and_cannot_save_visits_for_a_worse_one() -> None:
+    # Ten sites a month and one visit. The scores of the second month are higher throughout, by season alone.
+    month = np.repeat([1, 2], 10)
+    score = np.concatenate([np.arange(10, 0, -1), np.arange(20, 10, -1)]).astype(float)
+    happened = np.zeros(20)
+    happened[[0, 10]] = 1  # the first of either list
+    assert at_capacity(happened, score, 0.1, month) == {"precision": 1.0, "recall": 1.0, "lift": 10.0}
+    figures = ranking_figures(happened, score, month)
+    assert (figures["recall_at_10pct"], figures["recall_at_10pct_pooled"]) == (1.0, 0.5)
+
+
+def test_a_month_without_outcomes_still_costs_its_visits() -> None:
+    happened, score = np.array([1.0, 0, 0, 0]), np.array([4.0, 3, 2, 1])
+    assert at_capacity(happened, score, 0.5, np.array([1, 1, 2, 2]))["precision"] == 0.5
+
+
 def test_a_random_order_finds_its_share_whatever_the_capacity() -> None:
     happened = rows().happened
-    figures = ranking_figures(happened, np.zeros(len(happened)))
+    figures = ranking_figures(happened, np.zeros(len(happened)), np.arange(len(happened)) % 4)
     assert figures["auc"] == 0.5
     assert figures["recall_at_10pct"] == pytest.approx(0.1)
     assert figures["lift_at_5pct"] == pytest.approx(1)

@@ -14,9 +14,12 @@ import pytest
 from data_contracts.errors import NotEnoughData
 from data_contracts.records import Records, open_records
 from data_contracts.synthetic_city.city import write_city
+from serving.command_line.training_report import training_table
 from tests.outcome_city import outcome_city
 from training.experiment import TrainingResult, train
+from training.heads import load_heads
 from training.model_folder import booster_file
+from training.outcome_silence import silence_of
 from training.risk_model import RiskModel
 from training.run_log import tracking
 from training.verification import verify_folder
@@ -94,6 +97,42 @@ def test_nothing_recorded_after_until_is_read_for_anything(tmp_path: Path) -> No
     also = train(disturbed, until=until, mlruns=tmp_path / "b", heads=HEADS)
     assert boosters(also) == boosters(plain)
     assert also.figures == plain.figures
+
+
+def test_labels_are_believed_only_as_far_as_their_outcomes_were_delivered(tmp_path: Path) -> None:
+    records = outcome_city()
+    delivered = records.table("accidents")[lambda table: table["recorded_at"] <= pd.Timestamp("2025-06-30")]
+    stopped = Records.from_tables(
+        {
+            "projects": records.table("projects"),
+            "inspections": records.table("inspections"),
+            "accidents": delivered,
+        }
+    )
+    done = train(stopped, until=UNTIL, mlruns=tmp_path, heads=HEADS, threads=1)
+    newest = delivered["recorded_at"].max()
+    (silence,) = done.silences.values()
+    assert (silence.code, silence.head, silence.table) == ("TRN001", "accident", "accidents")
+    assert silence.days == (pd.Timestamp(UNTIL) - newest.normalize()).days > silence.longest_before
+    passport = json.loads((done.folder / "passport.json").read_text(encoding="utf-8"))
+    assert f"{newest:%Y-%m-%d}" in passport["warnings"]["accident"]["en"]
+    dates = {head: passport["heads"][head]["kept"]["dates"]["known_at"][:10] for head in HEADS}
+    assert dates == {"accident": f"{newest:%Y-%m-%d}", "hazard": UNTIL}
+    assert done.figures["accident"]["model"]["observed_over_expected"] > 0.5
+    assert "TRN001" in training_table(done)
+
+
+def test_rare_outcomes_may_stay_away_as_long_as_they_have_before() -> None:
+    def accidents_on(*days: str) -> Records:
+        table = pd.DataFrame({"occurred_on": days, "recorded_at": days}).assign(project_id="P1", deaths=1)
+        return Records.from_tables({"accidents": table.assign(accident_id=table["occurred_on"])})
+
+    accident, until = load_heads(only=["accident"])[0], pd.Timestamp("2025-06-30 23:59:59.999999")
+    assert silence_of(accident, accidents_on("2025-01-01", "2025-04-01"), until) is None  # 90 days, now 90
+    silent = silence_of(accident, accidents_on("2025-01-01", "2025-03-31"), until)  # 89 days, now 91
+    assert silent is not None and (silent.days, silent.longest_before) == (91, 89)
+    assert silence_of(accident, accidents_on("2025-06-01"), until) is None  # within the reporting lag
+    assert silence_of(accident, Records.from_tables({}), until) is None
 
 
 def test_the_passport_says_what_an_auditor_asks(trained: Trained) -> None:

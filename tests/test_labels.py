@@ -69,10 +69,20 @@ def test_an_accident_without_death_or_serious_injury_is_not_the_heads_outcome() 
 
 def test_a_row_whose_window_and_lag_are_not_complete_at_t_has_no_label() -> None:
     records = accidents({"occurred_on": "2025-03-10"})
-    complete = pd.Timestamp("2025-03-01") + pd.Timedelta(days=90 + 30)
+    last_day = pd.Timestamp("2025-03-01") + pd.Timedelta(days=90 + 30)
+    complete = last_day + pd.Timedelta("23:59:59.999999")
     row = pairs(("P1", "2025-03-01"))
     assert labels(ACCIDENT, row, records, complete).tolist() == [1]
-    assert np.isnan(labels(ACCIDENT, row, records, complete - pd.Timedelta(days=1))).all()
+    assert np.isnan(labels(ACCIDENT, row, records, complete - pd.Timedelta(microseconds=1))).all()
+
+
+def test_without_a_lag_the_whole_last_outcome_day_lies_before_t() -> None:
+    head = ACCIDENT.model_copy(update={"reporting_lag_days": 0})
+    records, row = accidents({"occurred_on": "2025-05-30"}), pairs(("P1", "2025-03-01"))
+    assert np.isnan(labels(head, row, records, pd.Timestamp("2025-05-30"))).all()
+    assert labels(head, row, records, pd.Timestamp("2025-05-31")).tolist() == [1]
+    assert head.last_complete(pd.Timestamp("2025-05-31")) >= row["as_of"][0]
+    assert head.last_complete(pd.Timestamp("2025-05-30")) < row["as_of"][0]
 
 
 def test_an_accident_filed_after_t_was_not_known_then() -> None:
@@ -188,6 +198,34 @@ def test_a_site_is_a_row_on_each_day_it_was_visited_and_on_no_other() -> None:
     rows = cohort_pairs(HAZARD, index, records, LATE)
     assert rows.astype(str).to_numpy().tolist() == [["P1", "2025-03-05"], ["P1", "2025-04-01"]]
     np.testing.assert_array_equal(labels(HAZARD, rows, records, LATE), [1, np.nan])
+
+
+def test_a_visit_withdrawn_or_given_another_day_since_is_a_row_of_what_was_known_at_t() -> None:
+    visit = {"inspection_id": "V1", "project_id": "P1", "disposal": "STOP"}
+    other = {"inspection_id": "V2", "project_id": "P1", "disposal": "STOP"}
+    records = Records.from_tables(
+        {
+            "projects": visits(("P1", "2025-03-05", None, None)).table("projects"),
+            "inspections": pd.DataFrame(
+                [
+                    visit | {"inspected_on": "2025-03-05", "recorded_at": "2025-03-05"},
+                    visit
+                    | {
+                        "inspected_on": "2025-03-05",
+                        "recorded_at": "2025-09-01",
+                        "withdrawn_at": "2025-09-01",
+                    },
+                    other | {"inspected_on": "2025-04-05", "recorded_at": "2025-04-05"},
+                    other | {"inspected_on": "2025-04-06", "recorded_at": "2025-09-01"},
+                ]
+            ),
+        }
+    )
+    rows = cohort_pairs(HAZARD, FactIndex.build(records, load_catalogue()), records, LATE)
+    assert [f"{as_of:%m-%d}" for as_of in rows["as_of"]] == ["03-05", "04-05", "04-06"]
+    then = labels(HAZARD, rows, records, pd.Timestamp("2025-08-01"))
+    np.testing.assert_array_equal(then, [1, 1, np.nan])
+    np.testing.assert_array_equal(labels(HAZARD, rows, records, LATE), [np.nan, np.nan, 1])
 
 
 def test_the_cohort_are_sites_under_construction_on_the_first_of_each_month() -> None:

@@ -11,6 +11,7 @@ from training.splits import Split, TestDates, evaluation_split, final_split
 
 ACCIDENT, DEFECT, HAZARD = load_heads()
 UNTIL = pd.Timestamp("2025-12-31 23:59:59.999999")
+THE_END, A_DAY = pd.Timestamp("2026-01-01"), pd.Timedelta(days=1)
 
 
 def months(first: str, last: str, frequency: str = "MS") -> pd.Series:
@@ -19,7 +20,7 @@ def months(first: str, last: str, frequency: str = "MS") -> pd.Series:
 
 def days(head: Head, first: str) -> pd.Series:
     """The dates a head's rows have in a city known from `first`: months, or any day for visits."""
-    last = UNTIL - pd.Timedelta(days=head.days_to_complete)
+    last = head.last_complete(UNTIL)
     return months(first, f"{last:%Y-%m-%d}", "D" if head.given_a_visit else "MS")
 
 
@@ -30,9 +31,12 @@ def test_no_label_of_an_earlier_slice_looks_into_a_later_one(head: Head, first: 
     as_of = days(head, first)
     tested, kept = evaluation_split(head, as_of, UNTIL), final_split(head, as_of, UNTIL)
     assert tested.test is not None and tested.known_at == tested.test.first
-    assert tested.calibration.last + horizon + lag <= tested.known_at
-    assert tested.test.last + horizon + lag <= UNTIL
-    assert kept.calibration.last + horizon + lag <= UNTIL == kept.known_at
+    assert tested.calibration.last + horizon + lag + A_DAY <= tested.known_at, (
+        "the whole last day lies before"
+    )
+    assert tested.test.last + horizon + lag + A_DAY <= THE_END
+    assert kept.calibration.last + horizon + lag + A_DAY <= THE_END
+    assert kept.known_at == UNTIL
     for split in (tested, kept):
         assert split.trees.first < split.trees.last < split.calibration.first
         assert split.trees.last + horizon <= split.calibration.first

@@ -11,7 +11,7 @@ from data_contracts.contract import contract
 from data_contracts.progress import Progress, silent
 from data_contracts.records import Records
 from training.heads import MONTHS_OF_STEP, Cohort, Head
-from training.labels import facts_in_force, visits
+from training.labels import facts_in_force
 
 if TYPE_CHECKING:
     from features.fact_index import FactIndex
@@ -34,9 +34,10 @@ def cohort_pairs(
 ) -> pd.DataFrame:
     """The head's rows (project_id, as_of) whose label window is complete at `until`, by date and site.
 
-    For `given_a_visit` a row is a site and a day it was visited, if the site was on record that morning.
+    For `given_a_visit` a row is a site and a day it was visited, if the site was on record that morning. Every
+    day that any version of a visit named by `until` is a row; `labels` knows at which moment which held.
     """
-    last = until - pd.Timedelta(days=head.days_to_complete)
+    last = head.last_complete(until)
     if head.given_a_visit:
         return _visited(index, records, until, last)
     dates = as_of_dates(_beginning(records), last, head.cohort.step)
@@ -59,8 +60,11 @@ def _members(cohort: Cohort, index: FactIndex, records: Records, as_of: pd.Times
 
 
 def _visited(index: FactIndex, records: Records, until: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
-    known = visits(records, until)
-    pairs = pd.DataFrame({"project_id": known["project_id"], "as_of": known["day"]}).drop_duplicates()
+    versions = records.known_until(until).table("inspections")
+    pairs = pd.DataFrame(
+        {"project_id": versions["project_id"], "as_of": versions["inspected_on"].dt.normalize()}
+    )
+    pairs = pairs.dropna().drop_duplicates()
     pairs = pairs[(pairs["as_of"] <= last).to_numpy(bool)].sort_values(
         ["as_of", "project_id"], ignore_index=True
     )

@@ -28,6 +28,7 @@ class TestRows:
     __test__ = False  # not a class of tests
 
     project_id: np.ndarray
+    as_of: np.ndarray
     happened: np.ndarray
     risk: np.ndarray
     violation_count: np.ndarray
@@ -41,22 +42,27 @@ def evaluate(rows: TestRows, *, seed: int) -> dict[str, Any]:
     draws of whole projects, because rows of one project are not independent.
     """
     constant = np.full(len(rows.happened), rows.prior)
+    month = rows.as_of.astype("datetime64[M]")
     return {
         "rows": len(rows.happened),
         "positives": int(rows.happened.sum()),
         "projects": len(np.unique(rows.project_id)),
-        "model": ranking_figures(rows.happened, rows.risk)
+        "model": ranking_figures(rows.happened, rows.risk, month)
         | probability_figures(rows.happened, rows.risk, rows.prior),
-        "prior": ranking_figures(rows.happened, constant)
+        "prior": ranking_figures(rows.happened, constant, month)
         | probability_figures(rows.happened, constant, rows.prior),
-        "violation_count": ranking_figures(rows.happened, rows.violation_count),
+        "violation_count": ranking_figures(rows.happened, rows.violation_count, month),
         "auc_gain_over_count": auc_gain(rows, seed=seed),
         "skill_over_prior": skill_over_prior(rows, seed=seed),
     }
 
 
-def ranking_figures(happened: np.ndarray, score: np.ndarray) -> Figures:
-    """AUC, average precision, and precision, recall and lift at each capacity."""
+def ranking_figures(happened: np.ndarray, score: np.ndarray, month: np.ndarray) -> Figures:
+    """AUC, average precision, and precision, recall and lift at each capacity.
+
+    The station makes a list every month, so the capacity is that of each calendar month; figures that end in
+    `_pooled` take the capacity of all months from one list of all rows, as published figures do.
+    """
     if not 0 < happened.sum() < len(happened):
         return {}
     figures: Figures = {
@@ -64,15 +70,19 @@ def ranking_figures(happened: np.ndarray, score: np.ndarray) -> Figures:
         "average_precision": float(average_precision_score(happened, score)),
     }
     for share in CAPACITIES:
-        figures |= {
-            f"{name}_at_{share * 100:.0f}pct": value
-            for name, value in at_capacity(happened, score, share).items()
-        }
+        at = f"at_{share * 100:.0f}pct"
+        monthly, pooled = (at_capacity(happened, score, share, each) for each in (month, None))
+        figures |= {f"{name}_{at}": value for name, value in monthly.items()}
+        figures |= {f"{name}_{at}_pooled": value for name, value in pooled.items()}
     return figures
 
 
-def at_capacity(happened: np.ndarray, score: np.ndarray, share: float) -> dict[str, float]:
-    """What visiting the `share` of rows with the highest scores would meet.
+def at_capacity(
+    happened: np.ndarray, score: np.ndarray, share: float, period: np.ndarray | None = None
+) -> dict[str, float]:
+    """What visiting the `share` of rows with the highest scores would meet, in each period by a list of its own.
+
+    Visits and outcomes met are added up over the periods, so that each period weighs by its rows and outcomes.
 
     Rows that tie at the edge of the list count by the part of them that fits, which is what drawing
     lots among them meets on average.
@@ -80,16 +90,27 @@ def at_capacity(happened: np.ndarray, score: np.ndarray, share: float) -> dict[s
     >>> at_capacity(np.array([1, 0, 0, 1]), np.array([3.0, 1.0, 1.0, 1.0]), 0.5)
     {'precision': 0.6666666666666666, 'recall': 0.6666666666666666, 'lift': 1.3333333333333333}
     """
-    places = max(len(score) * share, 1.0)
-    edge = np.sort(score)[::-1][int(np.ceil(places)) - 1]
-    above, tied = score > edge, score == edge
-    met = happened[above].sum() + happened[tied].sum() * (places - above.sum()) / tied.sum()
+    lists = pd.DataFrame({"happened": happened, "score": score}).groupby(
+        np.zeros(len(score)) if period is None else period
+    )
+    places, met = np.sum(
+        [_met(each["happened"].to_numpy(), each["score"].to_numpy(), share) for _, each in lists], axis=0
+    )
     precision = met / places
     return {
         "precision": float(precision),
         "recall": float(met / happened.sum()),
         "lift": float(precision / happened.mean()),
     }
+
+
+def _met(happened: np.ndarray, score: np.ndarray, share: float) -> tuple[float, float]:
+    """How many places one list has, at least one, and how many outcomes they meet."""
+    places = max(len(score) * share, 1.0)
+    edge = np.sort(score)[::-1][int(np.ceil(places)) - 1]
+    above, tied = score > edge, score == edge
+    met = happened[above].sum() + happened[tied].sum() * (places - above.sum()) / tied.sum()
+    return places, float(met)
 
 
 def probability_figures(happened: np.ndarray, risk: np.ndarray, prior: float) -> Figures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from features.fact_index import FactIndex
 from training.head_training import City, TrainedHead, train_head
 from training.heads import load_heads
 from training.model_folder import VERSION_DIGITS, VerifiedFolder, sha256_of, write_model_folder
+from training.outcome_silence import Silence, silence_of
 from training.passport import folder_files, passport_of
 from training.run_log import git_revision, kept_folder, log_training, tracking
 from training.splits import TestDates
@@ -29,7 +30,8 @@ from training.splits import TestDates
 class TrainingResult:
     """What a training made: the folder and, for each head, its figures, MLflow run and version.
 
-    `left_out` says in two languages why a head of the file could not be trained.
+    `left_out` says in two languages why a head of the file could not be trained, `silences` which one was
+    trained to an earlier moment than `until`, because its outcomes have not been delivered up to there.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class TrainingResult:
     runs: dict[str, str]
     registered: dict[str, str]
     left_out: dict[str, NotEnoughData] = field(default_factory=dict)
+    silences: dict[str, Silence] = field(default_factory=dict)
 
 
 def train(
@@ -70,10 +73,12 @@ def train(
     known = records.known_until(moment)
     index = FactIndex.build(known, catalogue, progress)
     city = City(known, index, moment, dates or TestDates(), seed, threads or os.cpu_count() or 1)
+    silences = {head.name: silence for head in declared if (silence := silence_of(head, known, moment))}
     trained, left_out = [], {}
     for head in declared:
+        believed = silences[head.name].newest if head.name in silences else moment
         try:
-            trained.append(train_head(head, city, progress))
+            trained.append(train_head(head, replace(city, until=believed), progress))
         except NotEnoughData as error:
             left_out[head.name] = error
     if not trained:
@@ -88,6 +93,7 @@ def train(
         catalogue=catalogue,
         seed=seed,
         left_out={head: str(error) for head, error in left_out.items()},
+        silences=silences,
         revision=git_revision(Path(__file__).parent),
     )
     folder = _keep(folder_files(passport, trained, seed), Path(mlruns), export)
@@ -102,6 +108,7 @@ def train(
         runs={head: run["run_id"] for head, run in runs.items()},
         registered={head: run["version"] for head, run in runs.items()},
         left_out=left_out,
+        silences=silences,
     )
 
 

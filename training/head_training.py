@@ -152,6 +152,7 @@ class _HeadTraining:
         raw = log_odds(fit.booster, test.rows.features)
         tested = TestRows(
             project_id=test.pairs["project_id"].to_numpy(object),
+            as_of=test.pairs["as_of"].to_numpy("datetime64[us]"),
             happened=test.rows.happened,
             risk=calibrated(raw, fit.calibration.slope, fit.calibration.intercept),
             violation_count=violation_count(self.city.index, test.pairs),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, ValidationError
 
@@ -96,6 +97,13 @@ class Head(_Declared):
     def days_to_complete(self) -> int:
         """Days after `as_of` until a label is complete: the horizon and the reporting lag."""
         return (self.horizon_days or 0) + self.reporting_lag_days
+
+    def last_complete(self, at: pd.Timestamp) -> pd.Timestamp:
+        """The latest `as_of` whose label is complete at `at`: its last day and the lag have passed by then.
+
+        A day has passed at its last microsecond, which is also when what is recorded on a bare date is known.
+        """
+        return at - pd.Timedelta(days=self.days_to_complete + 1) + pd.Timedelta(microseconds=1)
 
     def definition(self) -> dict[str, Any]:
         """The declaration as plain JSON, as it stands in passports and MLflow."""

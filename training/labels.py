@@ -65,7 +65,7 @@ def labels(head: Head, pairs: pd.DataFrame, records: Records, at: pd.Timestamp) 
         assert head.horizon_days is not None
         known = outcomes(head.outcome, records, at)
         found = (outcomes_within(pairs, known, head.horizon_days) > 0).astype("float64")
-    complete = pairs["as_of"] + pd.Timedelta(days=head.days_to_complete) <= at
+    complete = pairs["as_of"] <= head.last_complete(at)
     return np.where(complete.to_numpy(bool), found, np.nan)
 
 

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.records import Records
+from features.computations import computations
 from training.head_training import TrainedHead
 from training.model_folder import EXAMPLES, PASSPORT, VerifiedFolder, as_json, booster_file, calibration_file
+from training.outcome_silence import Silence
 from training.risk_model import RiskModel
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def passport_of(
     catalogue: Catalogue,
     seed: int,
     left_out: dict[str, str],
+    silences: dict[str, Silence],
     revision: str | None,
 ) -> dict[str, Any]:
     """Everything about a training that an auditor may ask, as plain JSON."""
@@ -47,6 +50,7 @@ def passport_of(
         "until": until.isoformat(),
         "features": list(catalogue.names),
         "catalogue_sha256": catalogue.hash,
+        "computations": computations(catalogue),
         "contract_version": records.contract_version,
         "snapshot_sha256": records.fingerprint,
         "store_version": records.store_version,
@@ -56,6 +60,7 @@ def passport_of(
         "scheme": SCHEME,
         "heads": {head.head.name: _head(head) for head in trained},
         "heads_left_out": left_out,
+        "warnings": {head: silence.as_json() for head, silence in silences.items()},
     }
 
 

@@ -77,8 +77,7 @@ def evaluation_split(
     head's horizon.
     """
     dates = dates or TestDates()
-    wait = pd.Timedelta(days=head.days_to_complete)
-    days = _days(as_of, until - wait)
+    days = _days(as_of, head.last_complete(until))
     last = days[-1] if dates.last is None else min(dates.last, days[-1])
     start = _slice_start(days[days <= last]) if dates.first is None else dates.first
     if start > last:
@@ -88,14 +87,15 @@ def evaluation_split(
             f"{last:%Y-%m-%d}. Choose earlier test dates.",
             field="test_from",
         )
-    train_to = start - wait if dates.train_to is None else min(dates.train_to, start - wait)
+    complete = head.last_complete(start)
+    train_to = complete if dates.train_to is None else min(dates.train_to, complete)
     trees, calibration = _trees_and_calibration(head, _days(as_of, train_to))
     return Split(trees, calibration, known_at=start, test=Period(start, last), test_known_at=until)
 
 
 def final_split(head: Head, as_of: pd.Series, until: pd.Timestamp) -> Split:
     """The split of the model that is kept: everything whose labels are complete at `until`."""
-    days = _days(as_of, until - pd.Timedelta(days=head.days_to_complete))
+    days = _days(as_of, head.last_complete(until))
     trees, calibration = _trees_and_calibration(head, days)
     return Split(trees, calibration, known_at=until)
 

@@ -37,6 +37,7 @@ def tell_training(done: TrainingResult, as_json: bool) -> None:
                     for head, figures in done.figures.items()
                 },
                 "left_out": {head: {"zh": why.zh, "en": why.en} for head, why in done.left_out.items()},
+                "warnings": {head: silence.as_json() for head, silence in done.silences.items()},
             }
         )
         return
@@ -45,10 +46,11 @@ def tell_training(done: TrainingResult, as_json: bool) -> None:
 
 
 def training_table(done: TrainingResult) -> str:
-    """A line for each head trained, and why another was not."""
+    """A line for each head trained, why another was not, and whose outcomes have fallen silent."""
     rows = [_row(head, figures, done.registered[head]) for head, figures in done.figures.items()]
     left_out = [f"{head}: 未训练 / left out: {why.zh} {why.en}" for head, why in done.left_out.items()]
-    return "\n".join([table(rows, HEADER), *left_out])
+    silent = [f"{silence.zh} {silence.en}" for silence in done.silences.values()]
+    return "\n".join([table(rows, HEADER), *left_out, *silent])
 
 
 def tell_promotion(done: Promotion, as_json: bool) -> None:
