@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
 from data_contracts.errors import SourceUnreadable
-from data_contracts.row_chunks import CHUNK_ROWS, DamagedRow, RowChunk, chunk_of_rows
-from data_contracts.rule_book import sentences
+from data_contracts.row_chunks import CHUNK_ROWS, RowChunk, sorted_chunk
 
 LONGEST_CELL = 32_000_000
-"""Characters. A cell beyond it is taken for a quote that was never closed."""
+"""Characters. A cell in quotes beyond it is taken for a quote that was never closed. A longer cell never
+refuses the file: its line is split at the delimiters, and its row goes to quarantine as too long."""
 
 _BLOCK_CHARACTERS = 8_000_000  # some 50,000 rows of violations; a longer line is a block of its own
 
@@ -47,7 +46,7 @@ def csv_chunks(
         delimiter = _delimiter(next(lines, ""))
         while block := lines.block():
             numbers: Sequence[int] = range(lines.number - len(block) + 1, lines.number + 1)
-            if any('"' in line for line in block):
+            if any('"' in line or len(line) > LONGEST_CELL for line in block):
                 lines.put_back(block)
                 quoted = list(_quoted_rows(lines, delimiter, len(columns), numbers[-1]))
                 numbers, cells = [number for number, _ in quoted], [row for _, row in quoted]
@@ -55,7 +54,7 @@ def csv_chunks(
                 cells = list(csv.reader(block, delimiter=delimiter))
             for first in range(0, len(cells), chunk_rows):
                 part = slice(first, first + chunk_rows)
-                yield _chunk(columns, numbers[part], cells[part])
+                yield sorted_chunk(columns, numbers[part], cells[part])
 
 
 def _opened(path: Path, encoding: str) -> TextIO:
@@ -121,30 +120,3 @@ def _quoted_rows(lines: _Lines, delimiter: str, width: int, end: int) -> Iterato
 
 def _is_open(taken: list[str]) -> bool:
     return sum(line.count('"') for line in taken) % 2 == 1
-
-
-def _chunk(columns: Sequence[str], numbers: Sequence[int], rows: list[list[str]]) -> RowChunk:
-    """Whole rows together; of the others each with what is wrong with it."""
-    width = len(columns)
-    if set(map(len, rows)) == {width} and all(map(itemgetter(0), rows)):
-        return chunk_of_rows(columns, numbers, rows)
-    kept, whole, damaged = [], [], []
-    for number, cells in zip(numbers, rows, strict=True):
-        if not any(cells):
-            continue
-        if not any(cells[width:]):
-            del cells[width:]
-        if len(cells) == width:
-            kept.append(number)
-            whole.append(cells)
-        else:
-            damaged.append(_ragged(number, columns, cells))
-    return chunk_of_rows(columns, kept, whole, damaged)
-
-
-def _ragged(number: int, columns: Sequence[str], cells: list[str]) -> DamagedRow:
-    """Cells are named from the left; those beyond the last column stand under their place."""
-    zh, en = sentences("wrong_number_of_cells", cells=len(cells), columns=len(columns))
-    names = [*columns, *(f"cell {place + 1}" for place in range(len(columns), len(cells)))]
-    named = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
-    return DamagedRow(number, "wrong_number_of_cells", str(len(cells)), named, zh, en)

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 from data_contracts.cell_texts import cell_text
 from data_contracts.errors import SourceUnreadable
+
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ParseError,
+    EOFError,
+    OSError,
+    KeyError,
+    IndexError,
+    ValueError,
+    TypeError,
+)
+"""What openpyxl raises for a workbook that is none, is encrypted, or contradicts itself in a cell."""
 
 
 @dataclass(frozen=True)
@@ -19,53 +35,58 @@ class ExcelSheet:
 
     path: Path
     title: str
+    is_hidden: bool
     header: list[str]
     header_row: int
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, list[str | None]]]:
-        """The rows below the header. A formula comes as its text, which no contract lets pass."""
+        """The rows below the header, each as long as the header at least, longer if cells stand beyond it.
+
+        A formula comes as its text, which no contract lets pass. Raises SourceUnreadable where the
+        workbook is broken.
+        """
         width = len(columns)
-        workbook = _opened(self.path)
-        try:
-            for row in workbook[self.title].iter_rows(min_row=self.header_row + 1, max_col=width):
+        with _workbook(self.path) as workbook:
+            for row in workbook[self.title].iter_rows(min_row=self.header_row + 1):
                 number = next((cell.row for cell in row if cell.value is not None), None)
                 if number is not None:
                     cells = [_text(cell) for cell in row]
                     yield number, cells + [None] * (width - len(cells))
-        finally:
-            workbook.close()
 
 
 def excel_sheets(path: Path) -> list[ExcelSheet]:
-    """The visible sheets of a workbook; raises SourceUnreadable for a file that is no workbook."""
-    workbook = _opened(path)
-    try:
-        return [_sheet(path, sheet) for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
-    finally:
-        workbook.close()
+    """The sheets of a workbook; raises SourceUnreadable for a file that is no workbook."""
+    with _workbook(path) as workbook:
+        return [_sheet(path, sheet) for sheet in workbook.worksheets]
 
 
-def _opened(path: Path) -> Any:
+@contextmanager
+def _workbook(path: Path) -> Iterator[Any]:
     import openpyxl
 
     try:
-        return openpyxl.load_workbook(path, read_only=True, data_only=False, keep_links=False)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, TypeError) as error:
+        workbook = openpyxl.load_workbook(path, read_only=True, data_only=False, keep_links=False)
+        try:
+            yield workbook
+        finally:
+            workbook.close()
+    except _BROKEN as error:
         raise SourceUnreadable(
-            zh=f"无法打开 Excel 文件 {path.name}：文件损坏、已加密或不是 .xlsx 格式。",
-            en=f"{path.name} cannot be opened: it is broken, encrypted or not an .xlsx workbook.",
+            zh=f"无法读取 Excel 文件 {path.name}：文件损坏、已加密或不是 .xlsx 格式（{str(error)[:200]}）。",
+            en=f"{path.name} cannot be read: it is broken, encrypted or no .xlsx workbook ({str(error)[:200]}).",
         ) from error
 
 
 def _sheet(path: Path, sheet: Any) -> ExcelSheet:
     sheet.reset_dimensions()  # what the file says of its own size is often wrong
+    is_hidden = sheet.sheet_state != "visible"
     for number, row in enumerate(sheet.iter_rows(max_row=20), start=1):
         header = [_text(cell) or "" for cell in row]
         while header and not header[-1]:
             header.pop()
         if header:
-            return ExcelSheet(path, sheet.title, header, number)
-    return ExcelSheet(path, sheet.title, [], 0)
+            return ExcelSheet(path, sheet.title, is_hidden, header, number)
+    return ExcelSheet(path, sheet.title, is_hidden, [], 0)
 
 
 def _text(cell: Any) -> str | None:

@@ -7,6 +7,7 @@ workbook may instead hold one sheet a table. All of them give the same: texts in
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,10 @@ from data_contracts.source_databases import database_tables
 from data_contracts.text_encoding import text_encoding
 
 SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
+XLS_WAY_OUT = (
+    "旧格式 .xls 不读取，请另存为 .xlsx 或 CSV 后重新报送。",
+    "The old format .xls is not read: save it as .xlsx or CSV and deliver it again.",
+)
 _MARKS = "-_. (（"
 _NOT_RECORDS = ("snapshot.json", "~$", ".")
 
@@ -71,6 +76,11 @@ class RecordSource:
         """The files with records of one table, in the order in which they are read."""
         return [file for file in self.files if file.table == table]
 
+    @property
+    def has_xls(self) -> bool:
+        """Whether a workbook of the old format was left unread."""
+        return any(name.lower().endswith(".xls") for name in self.unknown)
+
 
 def open_source(source: str | Path | Mapping[str, pd.DataFrame]) -> RecordSource:
     """What `source` delivers: a folder, one file, a database URL, or frames of texts by table.
@@ -89,9 +99,10 @@ def open_source(source: str | Path | Mapping[str, pd.DataFrame]) -> RecordSource
     for file in [path] if path.is_file() else _files_below(path, opened):
         _open_file(file, opened)
     if not opened.files and not opened.refused:
+        zh, en = XLS_WAY_OUT if opened.has_xls else ("", "")
         raise SourceUnreadable(
-            zh=f"{path} 中没有以数据表命名的 CSV、Excel 或 Parquet 文件，例如 projects.csv。",
-            en=f"{path} holds no CSV, Excel or Parquet file named after a table, such as projects.csv.",
+            zh=f"{path} 中没有以数据表命名的 CSV、Excel 或 Parquet 文件，例如 projects.csv。{zh}",
+            en=f"{path} holds no CSV, Excel or Parquet file named after a table, such as projects.csv. {en}".strip(),
         )
     return opened
 
@@ -145,26 +156,28 @@ def _refuse_personal(headings: Sequence[str]) -> None:
         )
 
 
-def _files_below(folder: Path, opened: RecordSource) -> Iterator[Path]:
+def _files_below(folder: Path, opened: RecordSource, within: str = "") -> Iterator[Path]:
+    """Files to be read, those in a table's folder of parts included; the names of all others are kept."""
     for path in sorted(folder.iterdir()):
         if path.name.startswith(_NOT_RECORDS):
             continue
-        if path.is_dir() and table_named(path.name):
-            yield from (part for part in sorted(path.iterdir()) if part.suffix.lower() in SUFFIXES)
+        if path.is_dir() and not within and table_named(path.name):
+            yield from _files_below(path, opened, within=f"{path.name}/")
         elif path.is_file() and path.suffix.lower() in SUFFIXES:
             yield path
         else:
-            opened.unknown.append(path.name)
+            opened.unknown.append(within + path.name)
 
 
 def _open_file(path: Path, opened: RecordSource) -> None:
     table = table_named(path.stem) or table_named(path.parent.name)
+    suffix = path.suffix.lower()
     try:
-        if path.suffix.lower() == ".xlsx":
+        if suffix == ".xlsx":
             _open_workbook(path, table, opened)
-        elif table is None:
+        elif table is None or suffix not in SUFFIXES:
             opened.unknown.append(path.name)
-        elif path.suffix.lower() == ".parquet":
+        elif suffix == ".parquet":
             columns = recognised(contract(table), parquet_columns(path))
             opened.files.append(
                 RecordFile(
@@ -185,11 +198,22 @@ def _open_file(path: Path, opened: RecordSource) -> None:
             )
     except SiteriskError as error:
         opened.refused.append(RefusedFile(path.name, table, error))
+    except (OSError, UnicodeError, csv.Error) as error:
+        opened.refused.append(RefusedFile(path.name, table, _no_header(path, error)))
+
+
+def _no_header(path: Path, error: Exception) -> SourceUnreadable:
+    return SourceUnreadable(
+        zh=f"{path.name} 的表头无法读取：{str(error)[:200]}",
+        en=f"The header of {path.name} cannot be read: {str(error)[:200]}",
+    )
 
 
 def _open_workbook(path: Path, table: str | None, opened: RecordSource) -> None:
-    """Sheets named after tables, or the only sheet of a workbook that is itself named after one."""
-    sheets = excel_sheets(path)
+    """Sheets named after tables, or the only visible sheet of a workbook that is itself named after one."""
+    found = excel_sheets(path)
+    opened.unknown += [f"{path.name}[{sheet.title}] 隐藏 hidden" for sheet in found if sheet.is_hidden]
+    sheets = [sheet for sheet in found if not sheet.is_hidden]
     for sheet in sheets:
         meant = table_named(sheet.title) or (table if len(sheets) == 1 else None)
         name = path.name if len(sheets) == 1 else f"{path.name}[{sheet.title}]"

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from data_contracts.record_sources import XLS_WAY_OUT
+
 if TYPE_CHECKING:
     from data_contracts.quality_report import IntakeReport, TableReport
 
@@ -30,7 +32,9 @@ def report_text(report: IntakeReport) -> str:
     for refused in report.refused:
         lines += ["", f"拒收 refused: {refused['name']}", f"  {refused['zh']}", f"  {refused['en']}"]
     if report.unknown_files:
-        lines += ["", f"未识别 not recognised: {', '.join(report.unknown_files)}"]
+        lines += ["", f"未识别，未读取 not recognised, not read: {', '.join(report.unknown_files)}"]
+        if any(name.lower().endswith(".xls") for name in report.unknown_files):
+            lines += [f"  {sentence}" for sentence in XLS_WAY_OUT]
     for table in report.tables.values():
         lines += _details(table)
     return "\n".join(lines)

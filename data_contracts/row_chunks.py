@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, cast
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.cell_screening import TEXT_DTYPE
+from data_contracts.rule_book import sentences
 
 CHUNK_ROWS = 50_000
 CHUNK_CHARACTERS = 64_000_000
@@ -56,10 +58,41 @@ def chunks_of_rows(
             cells.append(row)
             characters += sum(len(cell) for cell in row if cell)
         if len(numbers) >= chunk_rows or characters >= CHUNK_CHARACTERS:
-            yield chunk_of_rows(columns, numbers, cells)
+            yield sorted_chunk(columns, numbers, cells)
             numbers, cells, characters = [], [], 0
     if numbers:
-        yield chunk_of_rows(columns, numbers, cells)
+        yield sorted_chunk(columns, numbers, cells)
+
+
+def sorted_chunk(
+    columns: Sequence[str], numbers: Sequence[int], rows: Sequence[Sequence[str | None]]
+) -> RowChunk:
+    """Whole rows together; those with more or fewer cells than the header each with what is wrong with it.
+
+    Empty cells beyond the last column are let pass, and a row without any value is no row.
+    """
+    width = len(columns)
+    if set(map(len, rows)) == {width} and all(map(itemgetter(0), rows)):
+        return chunk_of_rows(columns, numbers, rows)
+    kept, whole, damaged = [], [], []
+    for number, row in zip(numbers, rows, strict=True):
+        if not any(row):
+            continue
+        cells = row if any(row[width:]) else row[:width]
+        if len(cells) == width:
+            kept.append(number)
+            whole.append(cells)
+        else:
+            damaged.append(_ragged(number, columns, cells))
+    return chunk_of_rows(columns, kept, whole, damaged)
+
+
+def _ragged(number: int, columns: Sequence[str], cells: Sequence[str | None]) -> DamagedRow:
+    """Cells are named from the left; those beyond the last column stand under their place."""
+    zh, en = sentences("wrong_number_of_cells", cells=len(cells), columns=len(columns))
+    names = [*columns, *(f"cell {place + 1}" for place in range(len(columns), len(cells)))]
+    named = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
+    return DamagedRow(number, "wrong_number_of_cells", str(len(cells)), named, zh, en)
 
 
 def chunk_of_rows(

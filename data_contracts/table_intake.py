@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -248,10 +249,22 @@ class _Delivery:
         )
 
 
+_BROKEN = (
+    pa.ArrowException,
+    zlib.error,
+    zipfile.BadZipFile,
+    ParseError,
+    csv.Error,
+    UnicodeError,
+    OSError,
+    EOFError,
+)
+
+
 def _chunks(file: RecordFile, chunk_rows: int) -> Iterator[RowChunk]:
     try:
         yield from file.chunks(chunk_rows)
-    except (pa.ArrowException, zlib.error, zipfile.BadZipFile, ParseError, OSError, EOFError) as error:
+    except _BROKEN as error:
         raise SourceUnreadable(
             zh=f"{file.name} 读到中途损坏，该表未入库：{str(error)[:200]}",
             en=f"{file.name} is broken in the middle; nothing of the table was taken in: {str(error)[:200]}",
