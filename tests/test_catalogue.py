@@ -208,3 +208,19 @@ def test_a_feature_that_is_not_declared_is_not_found():
 
 def test_the_committed_page_of_features_is_current():
     assert PAGE.read_text(encoding="utf-8") == reference_page()
+
+
+def test_a_rule_by_which_facts_end_names_columns_of_their_table(tmp_path):
+    told = faults(
+        tmp_path,
+        PLAIN,
+        violations={"since": "found_on", "superseded_within": ["scheme_id"], "expires_by": ["valid_until"]},
+        enterprises={"ends_with_project": True},
+    )
+    assert "violations has no column scheme_id" in told
+    assert "violations has no date or moment valid_until" in told
+    assert "enterprises has no column project_id" in told
+
+
+def test_a_feature_can_only_need_columns_that_exist(tmp_path):
+    assert "violations has no column hazards_found" in faults(tmp_path, PLAIN | {"needs": ["hazards_found"]})
