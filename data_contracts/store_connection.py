@@ -105,11 +105,12 @@ def _sqlite_engine(url: sa.URL, create: bool) -> sa.Engine:
             en="A record store needs a file, such as sqlite:///var/siterisk.db.",
         )
     file = _StoreFile(Path(url.database).absolute())
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     if create:
         file.path.parent.mkdir(parents=True, exist_ok=True)
     else:
         file.identity()
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "do_connect", file.not_made_anew)
     event.listen(engine, "connect", _sqlite_settings)
     event.listen(engine, "connect", file.opened)
     event.listen(engine, "checkout", file.still_there)
@@ -132,6 +133,9 @@ class _StoreFile:
                 zh=f"记录库不存在：{self.path}", en=f"There is no record store at {self.path}."
             ) from error
         return found.st_dev, found.st_ino
+
+    def not_made_anew(self, *_: object) -> None:
+        self.identity()
 
     def opened(self, _: object, record: Any) -> None:
         record.info["file"] = self.identity()

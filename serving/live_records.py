@@ -20,13 +20,14 @@ import pandas as pd
 
 from data_contracts.errors import SiteriskError, StoreUnavailable
 from data_contracts.moments import now
+from data_contracts.record_store import StoreMark
 from data_contracts.records import Records
-from features.catalogue import load_catalogue
+from features.catalogue import Catalogue, load_catalogue
 from features.fact_index import FactIndex
 from serving.http_errors import NotReady
 from serving.request_log import fault_of, request_log
-from serving.scorer import CityRisks, Scorer
-from training.risk_model import RiskModel, champion_folder
+from serving.scorer import CityRisks, Scorer, refuse_other_features
+from training.risk_model import RiskModel, load_champion
 
 LOOK_EVERY_S = 1.0
 LOOK_AGAIN_S = 3.0
@@ -37,9 +38,9 @@ DAYS_KEPT = 16
 class Store(Protocol):
     """What the service needs of the record store."""
 
-    def version(self) -> int: ...
+    def mark(self) -> StoreMark: ...
 
-    def records(self) -> Records: ...
+    def records(self, version: int) -> Records: ...
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,13 @@ class LiveState:
     """One state of records and model; everything in it belongs together."""
 
     scorer: Scorer
-    store_version: int
+    mark: StoreMark
     _days: OrderedDict[pd.Timestamp, CityRisks] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def store_version(self) -> int:
+        return self.mark.version
 
     def city_risks(self, as_of: pd.Timestamp) -> CityRisks:
         """The risks of the sites active at 00:00 of the day of `as_of`; the latest days are kept."""
@@ -73,7 +78,7 @@ class LiveRecords:
         self._state: LiveState | None = None
         self._problem: SiteriskError | None = None
         self._model_problem: SiteriskError | None = None
-        self._moved_at: tuple[int, float] = (0, 0.0)
+        self._moved_at: tuple[StoreMark | None, float] = (None, 0.0)
         self._changed = threading.Condition()
         self._look = threading.Event()
         self._stopping = False
@@ -105,23 +110,30 @@ class LiveRecords:
 
         Raises NotReady without records or champion, StoreUnavailable if the store cannot be asked.
         """
-        if self._state is None or self._store is None:
+        held = self._state
+        if held is None or self._store is None:
             raise self.not_ready() or NotReady(zh="服务尚未就绪。", en="Not ready.")
-        version = self._store.version()
-        if version > self._state.store_version:
-            self._wait_for(version)
-        return self._state
+        mark = self._store.mark()
+        if mark == held.mark:
+            return held
+        return self._after(held, mark)
 
-    def _wait_for(self, version: int) -> None:
+    def _after(self, held: LiveState, mark: StoreMark) -> LiveState:
+        """The state that has seen `mark`, or the one there is when waiting for it has taken too long."""
+
+        def newest() -> LiveState:
+            return self._state or held
+
         with self._changed:
-            if version > self._moved_at[0]:
-                self._moved_at = (version, time.monotonic())
+            if mark != self._moved_at[0]:
+                self._moved_at = (mark, time.monotonic())
             until = self._moved_at[1] + WAIT_FOR_RECORDS_S
             self._look.set()
             self._changed.wait_for(
-                lambda: self._state is not None and self._state.store_version >= version,
+                lambda: newest().mark != held.mark and newest().store_version >= mark.version,
                 timeout=max(0.0, until - time.monotonic()),
             )
+        return newest()
 
     def _watch(self) -> None:
         while not self._stopping:
@@ -147,32 +159,26 @@ class LiveRecords:
     def _renew(self) -> None:
         """Build what has changed and put it in place; the old state serves until then, and if it fails."""
         held = self._state
-        model = self._champion(held)
+        catalogue = held.scorer.index.catalogue if held else load_catalogue()
+        model = self._champion(held, catalogue)
         if self._store is None:
             self._store = self._open_store()
-        if held is None or self._store.version() > held.store_version:
-            records = self._store.records()
-            index, version = _index_of(records), records.store_version
-        else:
-            index, version = held.scorer.index, held.store_version
+        mark = self._store.mark()
+        index = held.scorer.index if held and held.mark == mark else _index_of(self._store, mark, catalogue)
         if held and index is held.scorer.index and model is held.scorer.model:
             return
-        state = LiveState(Scorer(index, model), version)
+        state = LiveState(Scorer(index, model), mark)
         state.city_risks(now())
         with self._changed:
             self._state = state
             self._changed.notify_all()
-        self._log.info("records and model in place", store_version=version, model_version=model.version)
-        if state.scorer.catalogue_changed:
-            self._log.warning("the feature catalogue has changed since this model was trained")
+        self._log.info("records and model in place", store_version=mark.version, model_version=model.version)
 
-    def _champion(self, held: LiveState | None) -> RiskModel:
-        """The model that the pointer names; the one held if it is the same, or if the new one is broken."""
+    def _champion(self, held: LiveState | None, catalogue: Catalogue) -> RiskModel:
+        """The model that the pointer names; the one held if it is the same, or if the new one cannot be used."""
         try:
-            folder = champion_folder(self._home)
-            if held and folder.name == held.scorer.model.version:
-                return held.scorer.model
-            model = RiskModel.load(folder)
+            model = load_champion(self._home, held.scorer.model if held else None)
+            refuse_other_features(model, catalogue)
         except SiteriskError as error:
             if held is None:
                 raise
@@ -182,10 +188,10 @@ class LiveRecords:
         return model
 
 
-def _index_of(records: Records) -> FactIndex:
-    if records.store_version == 0:
+def _index_of(store: Store, mark: StoreMark, catalogue: Catalogue) -> FactIndex:
+    if mark.version == 0:
         raise NotReady(
             zh="记录库中没有记录，请用 siterisk load 载入。",
             en="The record store is empty; load records with siterisk load.",
         )
-    return FactIndex.build(records, load_catalogue())
+    return FactIndex.build(store.records(mark.version), catalogue)

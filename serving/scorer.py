@@ -8,30 +8,30 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data_contracts.errors import ModelInvalid
+from features.catalogue import Catalogue
+from features.computations import computations
 from features.fact_index import FactIndex
 from training.risk_model import RiskModel
 
 UNKNOWN = "UNKNOWN"
+FEATURES_TOLD = 5
 # Grades and reasons come with the policies and the contributions; until then their columns are empty.
 TEXT_COLUMNS = ("inherent_grade", "dynamic_grade", "reasons_zh", "reasons_en")
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """Scores projects with one model over one state of the records."""
+    """Scores projects with one model over one state of the records.
+
+    Raises ModelInvalid if the model was trained on features computed otherwise (see `refuse_other_features`).
+    """
 
     index: FactIndex
     model: RiskModel
 
-    @property
-    def catalogue_changed(self) -> bool:
-        """Whether the features are declared otherwise than when the model was trained.
-
-        The numbers may still be right (a label was reworded) or not (a window was changed): whoever
-        answers with them says so in the log.
-        """
-        trained_with = self.model.passport.get("catalogue_sha256", self.index.catalogue.hash)
-        return bool(trained_with != self.index.catalogue.hash)
+    def __post_init__(self) -> None:
+        refuse_other_features(self.model, self.index.catalogue)
 
     def score(self, project_ids: Sequence[str], as_of: Sequence[pd.Timestamp] | np.ndarray) -> pd.DataFrame:
         """One row for each pair, in the order given.
@@ -65,6 +65,25 @@ class Scorer:
             for head, values in risks.items():
                 values[known] = computed[f"risk_{head}"].to_numpy()
         return Scores(status.tolist(), risks)
+
+
+def refuse_other_features(model: RiskModel, catalogue: Catalogue) -> None:
+    """Raise ModelInvalid if a feature of the model is computed otherwise than when it was trained.
+
+    A label or a reason may be reworded under a model; a window, a filter or a missing feature may not. A
+    model that does not say how its features were computed is refused too.
+    """
+    then, today = model.passport.get("computations", {}), computations(catalogue)
+    other = [name for name in model.feature_names if name not in today or then.get(name) != today[name]]
+    if other:
+        raise ModelInvalid(
+            zh=f"模型 {model.version} 与现行特征不符：{len(other)} 个特征的算法已变，或模型未注明其算法"
+            f"（{'、'.join(other[:FEATURES_TOLD])}）。请重新训练（siterisk train）并启用（siterisk promote）。",
+            en=f"Model {model.version} was not trained on the features of today: {len(other)} of its own are "
+            f"computed otherwise, or it does not say how ({', '.join(other[:FEATURES_TOLD])}). Retrain (siterisk "
+            "train) and promote (siterisk promote).",
+            field="model",
+        )
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """A small model folder made by hand: real trees and calibration, without a training."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import lightgbm
 import numpy as np
 
+from features.catalogue import load_catalogue
+from features.computations import computations as today
 from training.model_folder import (
     PASSPORT,
     as_json,
@@ -17,13 +20,25 @@ from training.risk_model import RiskModel
 HEADS = ("accident", "defect", "hazard")
 
 
-def write_small_model(folder: Path, feature_names: tuple[str, ...], seed: int = 1) -> str:
-    """A folder whose risks vary with the features and with missing ones; gives its version."""
+def write_small_model(
+    folder: Path,
+    feature_names: tuple[str, ...],
+    seed: int = 1,
+    computations: Mapping[str, str] | None = None,
+) -> str:
+    """A folder whose risks vary with the features and with missing ones; gives its version.
+
+    It was trained on the features as they are computed today, unless `computations` says otherwise.
+    """
     draw = np.random.default_rng(seed)
     features = draw.normal(size=(600, len(feature_names))) * 10
     features[draw.random(features.shape) < 0.2] = np.nan
-    passport = {"heads": list(HEADS), "features": list(feature_names)}
-    files = {PASSPORT: as_json({**passport, "heads": {head: {} for head in HEADS}})}
+    passport = {
+        "heads": {head: {} for head in HEADS},
+        "features": list(feature_names),
+        "computations": today(load_catalogue()) if computations is None else dict(computations),
+    }
+    files = {PASSPORT: as_json(passport)}
     for head in HEADS:
         happened = draw.random(600) < 0.1 + 0.2 * (np.nan_to_num(features[:, 0]) > 0)
         trees = {"objective": "binary", "num_leaves": 7, "verbose": -1, "num_threads": 1, "seed": seed}
@@ -35,11 +50,20 @@ def write_small_model(folder: Path, feature_names: tuple[str, ...], seed: int = 
     return write_model_folder(folder, files).version
 
 
-def put_in_force(home: Path, feature_names: tuple[str, ...], seed: int = 1) -> str:
-    """Make a small model the champion of `home`; gives its version."""
+def put_in_force(
+    home: Path,
+    feature_names: tuple[str, ...],
+    seed: int = 1,
+    *,
+    computations: Mapping[str, str] | None = None,
+    damage: Callable[[Path], None] | None = None,
+) -> str:
+    """Make a small model the champion of `home`; gives its version. `damage` comes over its folder before that."""
     building = home / "champion" / f"building-{seed}"
-    write_small_model(building, feature_names, seed)
+    write_small_model(building, feature_names, seed, computations)
     model = RiskModel.load(building)
+    if damage is not None:
+        damage(building)
     building.replace(home / "champion" / model.version)
     pointer = {"version": model.version, "sha256": model.sha256, "heads": list(HEADS), "history": []}
     (home / "champion" / "current.json").write_bytes(as_json(pointer))

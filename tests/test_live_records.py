@@ -9,14 +9,16 @@ import pandas as pd
 import pytest
 
 from data_contracts.errors import StoreUnavailable
+from data_contracts.intake import load
 from data_contracts.moments import now
+from data_contracts.record_store import RecordStore, StoreMark
 from data_contracts.records import Records
 from features.catalogue import load_catalogue
 from serving.grades_application import graded
 from serving.http_errors import NotReady
 from serving.live_records import LiveRecords
 from tests.small_model import put_in_force
-from training.risk_model import champion_folder
+from training.model_folder import as_json, read_verified, write_model_folder
 
 SITES = pd.DataFrame(
     {
@@ -36,14 +38,14 @@ class StandInStore:
         self.batches: list[pd.DataFrame] = [SITES]
         self.reachable = True
 
-    def version(self) -> int:
+    def mark(self) -> StoreMark:
         if not self.reachable:
             raise StoreUnavailable(zh="记录库不可达。", en="The store is gone.")
-        return len(self.batches)
+        return StoreMark(len(self.batches), None)
 
-    def records(self) -> Records:
-        tables = Records.from_tables({"projects": pd.concat(self.batches, ignore_index=True)})
-        return Records(tables.table, store_version=self.version())
+    def records(self, version: int) -> Records:
+        tables = Records.from_tables({"projects": pd.concat(self.batches[:version], ignore_index=True)})
+        return Records(tables.table, store_version=version)
 
 
 @pytest.fixture
@@ -98,14 +100,110 @@ def test_a_new_champion_is_taken_over_without_a_restart(live: LiveRecords, home:
     eventually(lambda: live.state().scorer.model.version == after)
 
 
-def test_a_broken_champion_is_refused_and_the_old_one_stays(live: LiveRecords, home: Path) -> None:
+def test_a_broken_champion_is_refused_the_old_one_stays_and_the_next_good_one_is_taken(
+    live: LiveRecords, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     before = live.state().scorer.model.version
-    put_in_force(home, load_catalogue().names, seed=3)
-    trees = champion_folder(home) / "heads" / "accident" / "booster.txt"
-    trees.write_bytes(trees.read_bytes()[:500])
-    time.sleep(2.5)
+    broken = put_in_force(home, load_catalogue().names, seed=3, damage=cut_short)
+    eventually(lambda: "differs from its sha256" in caplog.text)
+    assert broken in caplog.text
     assert live.state().scorer.model.version == before
     assert live.not_ready() is None
+    good = put_in_force(home, load_catalogue().names, seed=4)
+    eventually(lambda: live.state().scorer.model.version == good)
+
+
+def test_a_champion_altered_together_with_its_manifest_is_not_taken(
+    live: LiveRecords, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = live.state().scorer.model.version
+    put_in_force(home, load_catalogue().names, seed=3, damage=altered_consistently)
+    eventually(lambda: "its sha256 should be" in caplog.text)
+    assert live.state().scorer.model.version == before
+
+
+def test_a_champion_trained_on_other_features_is_not_taken(
+    live: LiveRecords, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = live.state().scorer.model.version
+    put_in_force(home, load_catalogue().names, seed=3, computations={})
+    eventually(lambda: "Retrain (siterisk train)" in caplog.text)
+    assert live.state().scorer.model.version == before
+
+
+def test_a_service_whose_only_champion_was_trained_on_other_features_is_not_ready(
+    store: StandInStore, tmp_path: Path
+) -> None:
+    put_in_force(tmp_path, load_catalogue().names, computations={})
+    records = LiveRecords(lambda: store, tmp_path)
+    records.start()
+    eventually(lambda: "Retrain (siterisk train)" in str(records.not_ready()))
+    records.stop()
+
+
+def cut_short(folder: Path) -> None:
+    trees = folder / "heads" / "accident" / "booster.txt"
+    trees.write_bytes(trees.read_bytes()[:500])
+
+
+def altered_consistently(folder: Path) -> None:
+    files = dict(read_verified(folder).files)
+    files["heads/accident/calibration.json"] = as_json({"slope": 0.9, "intercept": -5.0})
+    write_model_folder(folder, files)
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path, home: Path) -> Iterator[tuple[LiveRecords, Path]]:
+    """A worker over a SQLite store with P1 and P2, and the store's file."""
+    file = stored(tmp_path / "store.db", SITES)
+    records = LiveRecords(lambda: RecordStore.open(f"sqlite:///{file}", create=False), home)
+    records.start()
+    eventually(lambda: records.not_ready() is None)
+    yield records, file
+    records.stop()
+
+
+def stored(file: Path, *deliveries: pd.DataFrame) -> Path:
+    with RecordStore.open(f"sqlite:///{file}") as store:
+        for projects in deliveries:
+            load({"projects": projects}, store)
+    return file
+
+
+def test_a_store_that_was_deleted_is_not_answered_from_memory(on_disk: tuple[LiveRecords, Path]) -> None:
+    live, file = on_disk
+    assert status_of(live, "P1") == "ACTIVE"
+    file.unlink()
+    with pytest.raises(StoreUnavailable, match=r"store\.db"):
+        live.state()
+    eventually(lambda: live.not_ready() is not None)
+    assert not file.exists()
+
+
+def test_another_store_put_in_its_place_is_read_whatever_its_version(
+    on_disk: tuple[LiveRecords, Path], tmp_path: Path
+) -> None:
+    live, file = on_disk
+    for beside in ("-wal", "-shm"):  # what SQLite keeps beside a file belongs to that file
+        Path(f"{file}{beside}").unlink(missing_ok=True)
+    stored(tmp_path / "other.db", NEW_SITE).replace(file)
+    eventually(lambda: status_of(live, "P3") == "ACTIVE")
+    assert status_of(live, "P1") == "UNKNOWN"
+    assert live.state().store_version == 1
+
+
+def test_a_backup_put_back_takes_the_records_back(on_disk: tuple[LiveRecords, Path], tmp_path: Path) -> None:
+    live, file = on_disk
+    with (
+        RecordStore.open(f"sqlite:///{file}") as store,
+        RecordStore.open(f"sqlite:///{tmp_path}/kept.db") as kept,
+    ):
+        store.copy_to(kept)
+        load({"projects": NEW_SITE}, store)
+        eventually(lambda: status_of(live, "P3") == "ACTIVE")
+        kept.copy_to(store)
+    eventually(lambda: status_of(live, "P3") == "UNKNOWN")
+    assert live.state().store_version == 1
 
 
 def test_without_a_champion_the_service_says_how_to_get_one(store: StandInStore, tmp_path: Path) -> None:
@@ -121,8 +219,8 @@ def test_without_a_champion_the_service_says_how_to_get_one(store: StandInStore,
 
 def test_an_empty_store_is_not_ready(home: Path) -> None:
     class EmptyStore(StandInStore):
-        def version(self) -> int:
-            return 0
+        def mark(self) -> StoreMark:
+            return StoreMark(0, None)
 
     records = LiveRecords(EmptyStore, home)
     records.start()

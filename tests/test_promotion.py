@@ -18,7 +18,7 @@ from training.champion_ledger import append_line, ledger_lines
 from training.experiment import train
 from training.model_folder import PASSPORT, as_json, read_verified, write_model_folder
 from training.promotion import champion_folder, promote, rollback
-from training.risk_model import RiskModel
+from training.risk_model import RiskModel, load_champion
 from training.run_log import kept_folder, model_name, tracking
 from training.verification import verify_apart
 
@@ -229,6 +229,28 @@ def test_a_promotion_killed_before_the_switch_leaves_the_old_champion(
             promote(mlruns=mlruns, home=home)
     assert RiskModel.load(champion_folder(home)).version == versions[0]
     assert promote(mlruns=mlruns, home=home).version == versions[1]
+
+
+def test_a_champion_whose_folder_is_damaged_can_be_replaced_whole(
+    installation: Installation, versions: list[str]
+) -> None:
+    mlruns, home = installation
+    damaged = promote(mlruns=mlruns, home=home, version="1")
+    (damaged.folder / "heads" / "accident" / "booster.txt").write_bytes(b"")
+    with pytest.raises(ModelInvalid, match="Heads accident would be kept from it"):
+        promote(mlruns=mlruns, home=home, head="hazard")
+    assert promote(mlruns=mlruns, home=home).version == versions[1]
+    assert load_champion(home).version == versions[1]
+
+
+def test_promoting_the_champion_again_mends_its_damaged_folder(
+    installation: Installation, versions: list[str]
+) -> None:
+    mlruns, home = installation
+    damaged = promote(mlruns=mlruns, home=home)
+    (damaged.folder / "heads" / "accident" / "booster.txt").write_bytes(b"")
+    assert not promote(mlruns=mlruns, home=home).changed
+    assert load_champion(home).version == versions[1]
 
 
 def test_a_ledger_line_cut_short_does_not_spoil_the_next(tmp_path: Path) -> None:

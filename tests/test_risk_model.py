@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import lightgbm
@@ -13,14 +14,16 @@ import pytest
 from data_contracts.errors import InvalidInput, ModelInvalid, NotFound
 from training.model_folder import (
     PASSPORT,
+    VerifiedFolder,
     as_json,
     booster_file,
     calibration_file,
     champion_folder,
     read_verified,
+    sha256_of,
     write_model_folder,
 )
-from training.risk_model import RiskModel
+from training.risk_model import RiskModel, load_champion
 
 FEATURES = ["floor_area_m2", "violations_90d", "days_since_last_visit"]
 
@@ -152,3 +155,59 @@ def test_without_a_model_the_way_out_is_named(tmp_path: Path) -> None:
         RiskModel.load(tmp_path / "nowhere")
     with pytest.raises(NotFound, match="siterisk promote"):
         champion_folder(tmp_path)
+
+
+def test_a_champion_altered_together_with_its_manifest_is_refused(
+    tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    good = in_force(tmp_path, files)
+    assert load_champion(tmp_path).sha256 == good.sha256
+    altered = {**files, calibration_file("accident"): as_json({"slope": 0.9, "intercept": -5.0})}
+    write_model_folder(good.path, altered)
+    assert RiskModel.load(good.path).version != good.version
+    with pytest.raises(ModelInvalid, match="its sha256 should be"):
+        load_champion(tmp_path)
+
+
+def test_the_champion_that_is_held_is_not_read_again(tmp_path: Path, files: dict[str, bytes]) -> None:
+    folder = in_force(tmp_path, files)
+    held = load_champion(tmp_path)
+    shutil.rmtree(folder.path)
+    assert load_champion(tmp_path, held) is held
+
+
+def test_a_model_folder_that_is_whole_is_kept_and_a_damaged_one_mended(
+    tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    folder = write_model_folder(tmp_path / "model", files).path
+    before = folder.stat().st_ino
+    write_model_folder(folder, files)
+    assert folder.stat().st_ino == before
+    (folder / booster_file("accident")).write_bytes(b"tree")
+    write_model_folder(folder, files)
+    assert RiskModel.load(folder).heads == ("accident",)
+
+
+def test_a_model_folder_stays_when_the_one_to_replace_it_cannot_be_put_there(
+    tmp_path: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_model_folder(tmp_path / "model", files)
+    replace = Path.replace
+
+    def refused(path: Path, target: Path) -> Path:
+        if target == folder.path and path.name != "old":
+            raise OSError("the disk is gone")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(OSError, match="the disk is gone"):
+        write_model_folder(folder.path, {**files, "heads/defect/booster.txt": b"new"})
+    assert read_verified(folder.path).sha256 == folder.sha256
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def in_force(home: Path, files: dict[str, bytes]) -> VerifiedFolder:
+    folder = write_model_folder(home / "champion" / sha256_of(files)[:12], files)
+    pointer = {"version": folder.version, "sha256": folder.sha256, "heads": {}, "history": []}
+    (home / "champion" / "current.json").write_bytes(as_json(pointer))
+    return folder

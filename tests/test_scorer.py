@@ -1,16 +1,20 @@
 """One scorer for the command line and the service: its rows, its order, its numbers."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from data_contracts.errors import ModelInvalid
 from data_contracts.records import Records
-from features.catalogue import load_catalogue
+from features.catalogue import Catalogue, load_catalogue
+from features.computations import computations
 from features.fact_index import FactIndex
 from serving.result_files import as_csv, as_rows, write_result
-from serving.scorer import CityRisks, Scorer
+from serving.scorer import CityRisks, Scorer, refuse_other_features
 from tests.small_model import HEADS, write_small_model
 from training.risk_model import RiskModel
 
@@ -106,3 +110,26 @@ def test_a_percentile_is_the_share_of_active_sites_with_a_risk_not_higher(scorer
 def test_before_the_first_record_there_is_no_percentile(scorer: Scorer) -> None:
     empty = CityRisks.at(scorer, pd.Timestamp("2020-01-01"))
     assert np.isnan(empty.percentile("accident", np.array([0.5]))[0])
+
+
+def test_a_model_is_refused_where_a_feature_is_computed_otherwise_and_kept_where_it_is_reworded(
+    scorer: Scorer,
+) -> None:
+    catalogue, name = scorer.index.catalogue, "violations_90d"
+    refuse_other_features(scorer.model, with_feature(catalogue, name, label_en="Violations", direction=0))
+    wider = with_feature(catalogue, name, window_days=91)
+    with pytest.raises(ModelInvalid, match=rf"1 of its own are computed otherwise.*{name}.*siterisk train"):
+        refuse_other_features(scorer.model, wider)
+
+
+def test_a_rule_of_a_table_changes_the_features_that_read_it_and_no_others(scorer: Scorer) -> None:
+    catalogue = scorer.index.catalogue
+    rules = {**catalogue.rules, "accidents": replace(catalogue.rules["accidents"], named="instead")}
+    before, after = computations(catalogue), computations(replace(catalogue, rules=rules))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {name for name in before if catalogue.feature(name).table == "accidents"}
+
+
+def with_feature(catalogue: Catalogue, name: str, **changed: Any) -> Catalogue:
+    features = [replace(each, **changed) if each.name == name else each for each in catalogue.features]
+    return replace(catalogue, features=tuple(features))

@@ -98,8 +98,8 @@ def sha256_of(files: Mapping[str, bytes]) -> str:
 def write_model_folder(folder: Path, files: Mapping[str, bytes]) -> VerifiedFolder:
     """Write the files and their manifest to `folder`, which appears complete or not at all.
 
-    A folder that is there already is replaced if it is a model folder or empty; anything else is
-    refused with ModelInvalid.
+    A folder that is there already is kept if it holds the same files, whole, and replaced if it is
+    another model folder or empty; anything else is refused with ModelInvalid.
     """
     folder = folder.absolute()
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
@@ -108,6 +108,9 @@ def write_model_folder(folder: Path, files: Mapping[str, bytes]) -> VerifiedFold
             "目标文件夹不是模型文件夹且非空，请另选路径",
             "it is neither empty nor a model folder; choose another",
         )
+    there = _whole_or_none(folder, sha256_of(files))
+    if there is not None:
+        return there
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -167,9 +170,9 @@ def champion_pointer(home: Path) -> dict[str, Any]:
     return content
 
 
-def champion_folder(home: Path) -> Path:
-    """The model folder in force; NotFound with the way out if nothing has been promoted."""
-    folder = Path(home) / "champion" / champion_pointer(home)["version"]
+def champion_folder(home: Path, pointer: Mapping[str, Any] | None = None) -> Path:
+    """The folder that `pointer` (default: the one in `home`) names; NotFound with the way out if there is none."""
+    folder = Path(home) / "champion" / (pointer or champion_pointer(home))["version"]
     if not (folder / MANIFEST).is_file():
         raise NotFound(
             zh=f"在用模型的文件夹 {folder} 不存在。请运行 siterisk rollback 或从备份恢复。",
@@ -227,14 +230,24 @@ def _write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def _whole_or_none(folder: Path, sha256: str) -> VerifiedFolder | None:
+    try:
+        return read_verified(folder, sha256=sha256)
+    except (NotFound, ModelInvalid):
+        return None
+
+
 def _replace_folder(new: Path, target: Path) -> None:
-    """Put `new` where `target` is; a folder cannot replace a full one, so the old one steps aside."""
+    """Put `new` where `target` is; a folder cannot replace a full one, so the old one steps aside until it is done."""
     if not target.exists():
         new.replace(target)
         return
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    old = target.replace(aside / "old")
     try:
-        target.replace(aside / "old")
         new.replace(target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    except BaseException:
+        old.replace(target)
+        aside.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from data_contracts.errors import CheckFailed, NotFound
+from data_contracts.errors import CheckFailed, ModelInvalid, NotFound
 from data_contracts.moments import now
 from training.challengers import Candidate, all_refused, candidates_for, doubt_about, not_better_than_prior
 from training.champion_composition import composed_files
@@ -73,16 +73,17 @@ def promote(
         if not passing:
             raise all_refused(refused)
         before = pointer_or_none(home)
-        files = composed_files({each.head: each.folder for each in passing}, _in_force(home, before))
+        promoted = {each.head: each.folder for each in passing}
+        files = composed_files(promoted, _kept_folder(home, before, set(promoted)))
         registered = {
             **(before["heads"] if before else {}),
             **{each.head: each.registered for each in passing},
         }
         sha256 = sha256_of(files)
+        folder = write_model_folder(version_folder(home, sha256[:12]), files)
         if before and before["sha256"] == sha256:
             _set_aliases(client, registered, before["heads"])
             return _promotion(home, before, before["version"], refused, changed=False)
-        folder = write_model_folder(version_folder(home, sha256[:12]), files)
         verify_apart(folder.path, folder.sha256)
         line = _line("promote", folder.version, sha256, who, before) | {
             "heads": {each.head: _noted(each) for each in passing},
@@ -121,10 +122,20 @@ def rollback(*, mlruns: Path, home: Path, who: str | None = None) -> Promotion:
     return _promotion(home, pointer, before["version"], {})
 
 
-def _in_force(home: Path, pointer: dict[str, Any] | None) -> VerifiedFolder | None:
-    return (
-        read_verified(version_folder(home, pointer["version"]), sha256=pointer["sha256"]) if pointer else None
-    )
+def _kept_folder(home: Path, pointer: dict[str, Any] | None, promoted: set[str]) -> VerifiedFolder | None:
+    """The folder in force, if heads of it are to stand beside the promoted ones; else it need not be readable."""
+    kept = sorted(set(pointer["heads"]) - promoted) if pointer else []
+    if pointer is None or not kept:
+        return None
+    try:
+        return read_verified(version_folder(home, pointer["version"]), sha256=pointer["sha256"])
+    except (ModelInvalid, NotFound) as error:
+        raise ModelInvalid(
+            zh=f"{error.zh}目标 {'、'.join(kept)} 须沿用该文件夹。请训练并启用全部目标，或运行 siterisk rollback。",
+            en=f"{error.en} Heads {', '.join(kept)} would be kept from it. Train and promote all heads, or run "
+            "siterisk rollback.",
+            field="head",
+        ) from error
 
 
 def _line(

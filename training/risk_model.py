@@ -16,6 +16,7 @@ from training.model_folder import (
     booster_file,
     calibration_file,
     champion_folder,
+    champion_pointer,
     invalid,
     read_verified,
 )
@@ -23,7 +24,7 @@ from training.model_folder import (
 if TYPE_CHECKING:
     import lightgbm
 
-__all__ = ["FittedHead", "RiskModel", "champion_folder"]
+__all__ = ["FittedHead", "RiskModel", "champion_folder", "load_champion"]
 
 # Below this many rows one thread answers sooner than several can be woken.
 ROWS_FOR_THREADS = 2000
@@ -103,6 +104,18 @@ class RiskModel:
     @staticmethod
     def _risk(head: FittedHead, features: np.ndarray) -> np.ndarray:
         return head.risk(features) if len(features) else np.empty(0)
+
+
+def load_champion(home: Path, held: RiskModel | None = None) -> RiskModel:
+    """The model in force in `home`: `held` if it is that one, else read from its folder.
+
+    Raises NotFound if nothing has been promoted, and ModelInvalid if the folder is not, to the last byte,
+    the one that was: a folder altered together with its manifest still agrees with itself.
+    """
+    pointer = champion_pointer(home)
+    if held is not None and held.sha256 == pointer["sha256"]:
+        return held
+    return RiskModel.load(champion_folder(home, pointer), sha256=pointer["sha256"])
 
 
 def calibrated(log_odds: np.ndarray, slope: float, intercept: float) -> np.ndarray:

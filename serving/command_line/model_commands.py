@@ -20,14 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from data_contracts.progress import Progress
+    from training.risk_model import RiskModel
 
 # As many pairs at once as fit in memory beside the index: 200 features of 8 bytes are 80 MB.
 PAIRS_AT_ONCE = 50_000
-
-CATALOGUE_CHANGED = (
-    "注意：特征目录在模型训练之后有改动，请重新训练。\n"
-    "Note: the feature catalogue has changed since this model was trained; train again."
-)
 
 UntilOption = Annotated[str | None, typer.Option("--until", help="Nothing recorded after this day is read.")]
 AtOption = Annotated[
@@ -95,18 +91,15 @@ def score(
     from features.fact_index import FactIndex
     from serving.pairs import read_pairs
     from serving.result_files import writable_result
-    from serving.scorer import Scorer
-    from training.risk_model import RiskModel
+    from serving.scorer import Scorer, refuse_other_features
 
     pairs = read_pairs(at)
     if out is not None:
         writable_result(out)
-    fitted = RiskModel.load(_model_folder(model))
+    catalogue, fitted = load_catalogue(), _model(model)
+    refuse_other_features(fitted, catalogue)
     with shown_progress() as progress:
-        index = FactIndex.build(records_of(records, progress), load_catalogue(), progress)
-        scorer = Scorer(index, fitted)
-        if scorer.catalogue_changed:
-            say(CATALOGUE_CHANGED)
+        scorer = Scorer(FactIndex.build(records_of(records, progress), catalogue, progress), fitted)
 
         def part(rows: pd.DataFrame) -> pd.DataFrame:
             return scorer.score(rows["project_id"].tolist(), rows["as_of"].to_numpy())
@@ -210,18 +203,18 @@ def _settings() -> Settings:
     return load_settings(os.environ, Path.cwd())
 
 
-def _model_folder(model: str | None) -> Path:
-    from training.risk_model import champion_folder
+def _model(model: str | None) -> RiskModel:
+    from training.risk_model import RiskModel, load_champion
 
     if model is None:
-        return champion_folder(_settings().home)
+        return load_champion(_settings().home)
     if "://" in model or model.startswith("models:/"):
         raise InvalidInput(
             zh=f"--model 应为模型文件夹，而不是 {model!r}；用 siterisk train --export 可写出模型文件夹。",
             en=f"--model takes a model folder, not {model!r}; siterisk train --export writes one.",
             field="model",
         )
-    return Path(model)
+    return RiskModel.load(Path(model))
 
 
 def _hand_out(made: pd.DataFrame, out: Path | None, as_json: bool) -> None:
