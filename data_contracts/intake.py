@@ -47,7 +47,7 @@ def load(
     """
     options = IntakeOptions(now or this_moment(), stamp_missing, chunk_rows)
     with connected(store.engine) as connection:
-        return _take_in("load", source, connection, options, progress)
+        return _take_in(source, connection, options, progress, kind="load", store=store)
 
 
 def check(
@@ -63,14 +63,26 @@ def check(
     first_version = _REHEARSED_VERSIONS if store is not None else 0
     options = IntakeOptions(now or this_moment(), stamp_missing, chunk_rows, first_version)
     with _rehearsal(store) as connection:
-        return _take_in("check", source, connection, options, progress)
+        return _take_in(source, connection, options, progress, kind="check", store=store)
 
 
 def _take_in(
-    kind: str, source: Source, connection: sa.Connection, options: IntakeOptions, progress: Progress
+    source: Source,
+    connection: sa.Connection,
+    options: IntakeOptions,
+    progress: Progress,
+    *,
+    kind: str,
+    store: RecordStore | None,
 ) -> IntakeReport:
     opened = open_source(source)
-    report = IntakeReport(opened.name, kind, contract_set_version(), unknown_files=opened.unknown)
+    report = IntakeReport(
+        opened.name,
+        kind,
+        contract_set_version(),
+        store.url if store is not None else None,
+        unknown_files=opened.unknown,
+    )
     for file in opened.refused:
         _refuse(report, file.name, file.error)
     for name, table in contracts().items():

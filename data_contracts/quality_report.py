@@ -146,11 +146,15 @@ class TableReport:
 
 @dataclass
 class IntakeReport:
-    """The report of one `check` or `load`; `to_json()` for machines, `str()` for people."""
+    """The report of one `check` or `load`; `to_json()` for machines, `str()` for people.
+
+    `store` is the address of the record store that the delivery met; None if it was checked by itself.
+    """
 
     source: str
     kind: str
     contract_version: str
+    store: str | None
     tables: dict[str, TableReport] = field(default_factory=dict)
     refused: list[dict[str, str]] = field(default_factory=list)
     unknown_files: list[str] = field(default_factory=list)
@@ -182,6 +186,7 @@ class IntakeReport:
         return {
             "kind": self.kind,
             "source": self.source,
+            "store": self.store,
             "contract_version": self.contract_version,
             "totals": totals,
             "tables": [table.to_dict() for table in self.tables.values()],

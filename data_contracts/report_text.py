@@ -24,7 +24,11 @@ _COUNTS = (
 def report_text(report: IntakeReport) -> str:
     """The whole report as lines of text."""
     head = "数据校验 Check" if report.kind == "check" else "数据入库 Load"
-    lines = [f"{head}: {report.source} (contracts {report.contract_version})", ""]
+    lines = [f"{head}: {report.source} (contracts {report.contract_version})"]
+    if report.store is not None:
+        lines += [f"记录库 record store: {report.store}", ""]
+    else:
+        lines += ["未与记录库对照，只校验本次数据 · checked by itself, against no record store", ""]
     lines += _table(
         [["表 table", *(title for _, title in _COUNTS)], *(_counts(t) for t in report.tables.values())]
     )

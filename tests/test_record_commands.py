@@ -37,6 +37,38 @@ def test_check_ends_well_only_if_every_row_passes(home: Path, capsys: pytest.Cap
     assert not (home / "home" / "siterisk.db").exists()
 
 
+VISITS = "inspection_id,project_id,inspected_on,recorded_at\nV1,P1,2026-02-01,2026-02-02\n"
+
+
+def visits(folder: Path) -> str:
+    folder.mkdir(exist_ok=True)
+    (folder / "inspections.csv").write_text(VISITS, encoding="utf-8")
+    return str(folder)
+
+
+def test_check_finds_the_parents_of_a_delivery_in_the_store_and_says_which_store(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["check", visits(home / "changes"), "--json"]) == 9
+    assert printed(capsys)["store"] is None
+    assert run(["load", delivery(home / "good", GOOD)]) == 0
+    capsys.readouterr()
+    assert run(["check", str(home / "changes")]) == 0
+    assert str(home / "home" / "siterisk.db") in capsys.readouterr().out
+    assert run(["check", str(home / "changes"), "--alone"]) == 9
+    assert "by itself" in capsys.readouterr().out
+
+
+def test_check_against_another_store_needs_that_store(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"sqlite:///{home}/other.db"
+    assert run(["check", visits(home / "changes"), "--db", url]) == 6
+    assert run(["load", delivery(home / "good", GOOD), "--db", url]) == 0
+    assert run(["check", str(home / "changes"), "--db", url]) == 0
+    assert run(["check", str(home / "changes"), "--db", url, "--alone"]) == 2
+    assert run(["load", str(home / "changes"), "--db", url, "--json"]) == 0
+    capsys.readouterr()
+
+
 def test_load_stores_good_rows_and_tells_the_others(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["load", delivery(home / "bad", BAD), "--json"]) == 0
     totals = printed(capsys)["totals"]

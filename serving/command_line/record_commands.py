@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data_contracts.errors import CheckFailed, ForbiddenColumn, SourceUnreadable
+from data_contracts.errors import CheckFailed, ForbiddenColumn, InvalidInput, SourceUnreadable
 from serving.command_line.given_records import RecordsOption, records_of
 from serving.command_line.terminal import result, result_json, say, shown_progress, table
 from serving.settings import load_settings
 
 if TYPE_CHECKING:
     from data_contracts.quality_report import IntakeReport
+    from data_contracts.record_store import RecordStore
 
 SourceArgument = Annotated[
     str, typer.Argument(metavar="SOURCE", help="Folder, file or database with the records.")
@@ -26,24 +28,37 @@ StampOption = Annotated[
 DbOption = Annotated[
     str | None, typer.Option("--db", metavar="URL", help="Record store; the installation's own unless told.")
 ]
+AloneOption = Annotated[
+    bool, typer.Option("--alone", help="Check the records by themselves, against no record store.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def check(*, source: SourceArgument, stamp: StampOption = False, as_json: JsonOption = False) -> None:
+def check(
+    *,
+    source: SourceArgument,
+    db: DbOption = None,
+    alone: AloneOption = False,
+    stamp: StampOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """校验数据。 Validate records, store nothing.
 
-    Every failing row is told with table, row, column, rule and value, in Chinese and English. Ends with
-    the code of CHECK_FAILED if any row would go to quarantine.
+    Says what a load would do: against the record store as it stands, so that a delivery of changes finds
+    its projects there; by itself where there is no store yet, or with --alone. Every failing row is told
+    with table, row, column, rule and value, in Chinese and English. Ends with the code of CHECK_FAILED if
+    any row would go to quarantine.
 
     \b
     Examples:
       siterisk check my_records/
+      siterisk check my_records/ --alone
       siterisk check my_records/ --json > report.json
     """
     from data_contracts.intake import check as check_source
 
-    with shown_progress() as progress:
-        report = check_source(source, stamp_missing=stamp, progress=progress)
+    with _store_to_meet(db, alone) as store, shown_progress() as progress:
+        report = check_source(source, store=store, stamp_missing=stamp, progress=progress)
     _tell_report(report, as_json)
     _raise_refused(report)
     if report.quarantined:
@@ -75,6 +90,21 @@ def load(
             report = load_source(source, store, stamp_missing=stamp, progress=progress)
         _tell_report(report, as_json)
     _raise_refused(report)
+
+
+def _store_to_meet(db: str | None, alone: bool) -> AbstractContextManager[RecordStore | None]:
+    """The store that a load would meet; none with `alone`, or where the installation has none yet."""
+    from data_contracts.record_store import RecordStore
+
+    if db is not None and alone:
+        raise InvalidInput(
+            zh="--db 与 --alone 只能给出其一。", en="Give either --db or --alone, not both.", field="alone"
+        )
+    url = db or load_settings(os.environ, Path.cwd()).store_url
+    file = url.removeprefix("sqlite:///")
+    if alone or (db is None and file != url and not Path(file).exists()):
+        return nullcontext()
+    return RecordStore.open(url, create=False)
 
 
 def _raise_refused(report: IntakeReport) -> None:
