@@ -48,7 +48,7 @@ class FactIndex:
 
     @classmethod
     def build(cls, records: Records, catalogue: Catalogue, progress: Progress = silent) -> FactIndex:
-        """The index of one city's records; `progress` is told each feature's name as it is built."""
+        """The index of one city's records; `progress` is told how many features are done."""
         projects, enterprises = _register(records, "project_id"), _register(records, "enterprise_id")
         shelf = FactShelf(records, catalogue.rules, projects, enterprises)
         measures = build_measures(catalogue.features, shelf, progress)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from data_contracts.progress import Progress
 from features.fact_shelf import FactShelf
 from features.feature import ELSEWHERE, RATIO, Feature
+from features.kernels import is_compiled
 from features.party_links import PartyLinks
 from features.step_functions import DAY, MISSING, Ints, LeadingFact, RunningSum
 
@@ -205,11 +206,14 @@ BUILDERS: dict[str, Callable[[Feature, FactShelf], Measure]] = {
 def build_measures(features: tuple[Feature, ...], shelf: FactShelf, progress: Progress) -> dict[str, Measure]:
     """Every feature's measure by name; ratios are made of the others."""
     built: dict[str, Measure] = {}
+    step = "特征索引 / feature index"
+    if not is_compiled():
+        step = "特征索引（首次运行，编译代码一次） / feature index (first run: code is compiled once)"
     for done, feature in enumerate(sorted(features, key=lambda feature: feature.measure == RATIO)):
-        progress(f"feature {feature.name}", done, len(features))
+        progress(step, done, len(features))
         if feature.measure == RATIO:
             built[feature.name] = Ratio(built[str(feature.numerator)], built[str(feature.denominator)])
         else:
             built[feature.name] = BUILDERS[feature.measure](feature, shelf)
-    progress("features", len(features), len(features))
+    progress(step, len(features), len(features))
     return built

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
-from pydantic import ValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data_contracts.api_messages import GradesRequest
 from data_contracts.errors import SiteriskError
 from data_contracts.record_store import RecordStore
 from serving.grades_application import answer_grades, grades_application
-from serving.http_errors import NotReady, error_answer, invalid_request
+from serving.http_errors import NotReady
 from serving.live_records import LiveRecords
 from serving.request_guard import LONGEST_REQUEST_S, RequestGuard
 from serving.request_log import configure_logging
@@ -25,6 +25,7 @@ from serving.settings import load_settings
 from serving.supervisor import end_with_supervisor
 
 API = grades_application()
+PLAIN_ROUTE = "/grades"
 
 
 @bentoml.service(
@@ -55,16 +56,25 @@ class RiskScoring:
     def __is_ready__(self) -> bool:
         return self.live.not_ready() is None
 
-    @bentoml.api(route="/grades")
+    @bentoml.api(route=PLAIN_ROUTE)
     async def grades(self, project_ids: list[str], as_of: str | None = None) -> dict[str, Any]:
-        """The same answer as POST /v1/grades, for BentoML's own clients."""
-        try:
-            asked = GradesRequest(project_ids=project_ids, as_of=as_of)
-            return await answer_grades(API, asked)
-        except ValidationError as error:
-            return error_answer(invalid_request(error))  # type: ignore[return-value]
-        except SiteriskError as error:
-            return error_answer(error)  # type: ignore[return-value]
+        """The same answer as POST /v1/grades, for BentoML's own clients; over HTTP it is that call itself."""
+        return await answer_grades(API, GradesRequest(project_ids=project_ids, as_of=as_of))
+
+
+class PlainRoute:
+    """ASGI middleware: BentoML's route of the call is answered by /v1.
+
+    BentoML's own parsing leaves unknown fields aside and names no field in its refusals.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == PLAIN_ROUTE:
+            scope = {**scope, "path": f"/v1{PLAIN_ROUTE}", "raw_path": f"/v1{PLAIN_ROUTE}".encode()}
+        await self.app(scope, receive, send)
 
 
 def _not_ready() -> SiteriskError | None:
@@ -74,4 +84,5 @@ def _not_ready() -> SiteriskError | None:
     return API.state.live.not_ready()
 
 
+RiskScoring.add_asgi_middleware(PlainRoute)  # type: ignore[attr-defined]
 RiskScoring.add_asgi_middleware(RequestGuard, not_ready=_not_ready)  # type: ignore[attr-defined]

@@ -232,6 +232,17 @@ def test_a_step_over_a_second_is_told_in_lines_where_there_is_no_terminal(
     assert [line.split(":")[0] for line in said.err.splitlines()] == ["reading …", "reading"]
 
 
+def test_a_step_that_is_done_is_not_told_the_time_of_what_comes_after(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with shown_progress() as progress:
+        progress("reading", 0, 2)
+        progress("reading", 2, 2)
+        time.sleep(1.2)
+        progress("quick", 0, 1)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_step_over_a_second_keeps_its_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = io.StringIO()
     drawn.isatty = lambda: True  # type: ignore[method-assign]

@@ -132,6 +132,7 @@ BAD_BODIES: dict[str, tuple[bytes, int, str, str | None]] = {
     "a word for as_of": (b'{"project_ids": ["P1"], "as_of": "today"}', 422, "INVALID_INPUT", "as_of"),
     "a day that is not": (b'{"project_ids": ["P1"], "as_of": "2026-02-30"}', 422, "INVALID_INPUT", "as_of"),
     "the future": (b'{"project_ids": ["P1"], "as_of": "2126-01-01"}', 422, "INVALID_INPUT", "as_of"),
+    "far ahead": (b'{"project_ids": ["P1"], "as_of": "9999-12-31T23:59:59-12:00"}', 422, "INVALID_INPUT", "as_of"),
     "a body too large": (b" " * (8 * 1024 * 1024 + 1), 413, "BODY_TOO_LARGE", None),
 }  # fmt: skip
 
@@ -148,10 +149,11 @@ def assert_refused(answer: Any, status: int, code: str) -> dict[str, Any]:
     return error
 
 
+@pytest.mark.parametrize("path", ["/v1/grades", "/grades"])
 @pytest.mark.parametrize("case", BAD_BODIES)
-def test_a_bad_body_is_refused_with_code_words_and_field(client: TestClient, case: str) -> None:
+def test_a_bad_body_is_refused_with_code_words_and_field(client: TestClient, case: str, path: str) -> None:
     body, status, code, field = BAD_BODIES[case]
-    error = assert_refused(client.post("/v1/grades", content=body, headers=JSON), status, code)
+    error = assert_refused(client.post(path, content=body, headers=JSON), status, code)
     assert error["field"] == field
 
 
@@ -195,15 +197,6 @@ def test_an_unknown_address_is_refused_in_the_same_shape(client: TestClient, pat
     assert_refused(client.get(path), 404, "NOT_FOUND")
 
 
-@pytest.mark.parametrize(
-    "body", [b"\xff", b"[" * 100_000, b"null", b'{"project_ids": 1}', b'{"project_ids": [""]}']
-)
-def test_bentomls_own_call_refuses_in_the_same_shape(client: TestClient, body: bytes) -> None:
-    answer = client.post("/grades", content=body, headers=JSON)
-    assert answer.status_code in (400, 422)
-    assert set(answer.json()["error"]) == {"code", "message_zh", "message_en", "field"}
-
-
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -226,7 +219,7 @@ fuzzed = settings(
 @given(content=anything | almost)
 def test_no_json_whatever_breaks_the_service(client: TestClient, path: str, content: Any) -> None:
     answer = client.post(path, content=json.dumps(content).encode(), headers=JSON)
-    assert answer.status_code in (200, 400, 422), answer.text
+    assert answer.status_code in (200, 422), answer.text
     if answer.status_code != 200:
         assert set(answer.json()["error"]) == {"code", "message_zh", "message_en", "field"}
 
@@ -248,7 +241,7 @@ def test_logs_hold_one_line_a_request_and_nothing_that_was_asked(
     client.post("/grades", json={"project_ids": [secret, 1], "as_of": secret})
     client.get(f"/v1/{secret}")
     lines = capfd.readouterr().err.strip().splitlines()
-    assert [json.loads(line)["status"] for line in lines] == [422, 400, 404]
+    assert [json.loads(line)["status"] for line in lines] == [422, 422, 404]
     assert secret not in "".join(lines)
 
 

@@ -145,9 +145,10 @@ def _log(
 ) -> dict[str, dict[str, str]]:
     runs = {}
     with tracking(mlruns) as mlflow:
-        for place, head in enumerate(trained, 1):
-            runs[head.head.name] = log_training(mlflow, mlruns, head, folder, passport)
+        for place, head in enumerate(trained):
             progress("登记 / MLflow", place, len(trained))
+            runs[head.head.name] = log_training(mlflow, mlruns, head, folder, passport)
+        progress("登记 / MLflow", len(trained), len(trained))
     return runs
 
 

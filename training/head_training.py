@@ -112,7 +112,9 @@ class _HeadTraining:
         as_of = self.pairs["as_of"]
         testing = evaluation_split(self.head, as_of, self.city.until, self.city.dates)
         tested = self._fit(testing, "试训 / trial trees")
+        self.progress(f"评价 / evaluation {self.head.name}", 0, 1)
         evaluation = self._evaluate(testing, tested)
+        self.progress(f"评价 / evaluation {self.head.name}", 1, 1)
         keeping = final_split(self.head, as_of, self.city.until)
         kept = self._fit(keeping, "终训 / final trees")
         return TrainedHead(

@@ -82,6 +82,7 @@ def fit_trees(
         parameters["num_threads"] = 1
     rounds = int(parameters.pop("num_boost_round"))
     patience = int(parameters.pop("early_stopping_rounds"))
+    progress(step, 0, rounds)
     fitted_on = lightgbm.Dataset(
         _values(rows.features), rows.happened, feature_name=list(rows.features.columns), params=parameters
     )
@@ -93,6 +94,7 @@ def fit_trees(
         valid_sets=[watched],
         callbacks=[lightgbm.early_stopping(patience, verbose=False), _telling(progress, step, rounds)],
     )
+    progress(step, rounds, rounds)
     kept = min(max(booster.best_iteration, FEWEST_ROUNDS), booster.current_iteration())
     return without_threads(booster.model_to_string(num_iteration=kept))
 

@@ -122,6 +122,8 @@ class _Lines:
         elif time.monotonic() - self.told > SECONDS_BETWEEN_LINES:
             self.told = time.monotonic()
             say(f"{step} … {done}{f' / {total}' if total else ''}")
+        if done == total:
+            self.finish()  # what comes between this step and the next is not this one's time
 
     def finish(self) -> None:
         if self.announcement:
