@@ -13,7 +13,7 @@ from data_contracts.code_list import code_list
 from data_contracts.contract import contracts, read_yaml
 from data_contracts.errors import ContractInvalid, NotFound
 from features.catalogue_checks import faults_of
-from features.feature import FactRule, Feature
+from features.feature import FactRule, Feature, Shrinkage
 
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.yaml")
 _KNOWN_WORDS = {field.name for field in fields(Feature)} - {"ranks"} | {"code_rank"}
@@ -86,7 +86,11 @@ def _wrong_words(entry: Mapping[str, Any]) -> list[str]:
 
 def _rule(table: str, declared: Mapping[str, Any]) -> FactRule:
     return FactRule(
-        table, declared.get("since"), tuple(declared.get("ends_by", ())), declared.get("named", "instead")
+        table,
+        declared.get("since"),
+        tuple(declared.get("ends_by", ())),
+        declared.get("named", "instead"),
+        declared.get("held", "on_the_day"),
     )
 
 
@@ -94,11 +98,24 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
     given = dict(entry)
     given["direction"] = 0 if given["direction"] == "none" else given["direction"]
     given["range"] = tuple(given["range"])
-    given["until"] = tuple(given.get("until", ()))
-    given["where"] = {column: tuple(values) for column, values in given.get("where", {}).items()}
+    for listed in ("until", "distinct", "needs", "among", "steps", "counted"):
+        given[listed] = _listed(given.get(listed))
+    if "ends_by" in given:
+        given["ends_by"] = tuple(given["ends_by"])
+    for filtered in ("where", "not_open_when"):
+        given[filtered] = {column: tuple(values) for column, values in given.get(filtered, {}).items()}
+    if "shrunk" in given:
+        given["shrunk"] = Shrinkage(**given["shrunk"])
     given["ranks"] = _ranks(given, given.pop("code_rank", None))
     given.setdefault("table", None)
     return Feature(**given)
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    """A word or number alone is a list of one."""
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, list) else (value,)
 
 
 def _ranks(given: Mapping[str, Any], attribute: str | None) -> dict[str, float]:

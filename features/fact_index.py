@@ -18,6 +18,7 @@ from features.fact_shelf import FactShelf
 from features.fact_table import Register
 from features.measures import Measure, Sites, build_measures
 from features.party_links import PartyLinks
+from features.site_groups import SiteGroups
 from features.site_status import ACTIVE, SiteStatus
 from features.step_functions import Ints, RunningSum, Spans
 
@@ -35,6 +36,7 @@ class FactIndex:
         catalogue: Catalogue,
         projects: Register,
         links: PartyLinks,
+        groups: SiteGroups,
         status: SiteStatus,
         recorded: LatestRecord,
         measures: dict[str, Measure],
@@ -42,6 +44,7 @@ class FactIndex:
         self.catalogue = catalogue
         self._projects = projects
         self._links = links
+        self._groups = groups
         self._status = status
         self._recorded = recorded
         self._measures = measures
@@ -54,10 +57,13 @@ class FactIndex:
         measures = build_measures(catalogue.features, shelf, progress)
         for role in {feature.role for feature in catalogue.features if feature.role}:
             shelf.links.holder(role)
+        for group in {feature.group for feature in catalogue.features if feature.group}:
+            shelf.groups.prepare(group)
         return cls(
             catalogue=catalogue,
             projects=projects,
             links=shelf.links,
+            groups=shelf.groups,
             status=SiteStatus(shelf.named("projects"), len(projects)),
             recorded=LatestRecord.of(records, projects),
             measures=measures,
@@ -74,7 +80,7 @@ class FactIndex:
     def values(self, names: Sequence[str], project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """As `matrix`, for the features named, those kept from models included."""
         projects, moments = self._asked(project_ids, as_of)
-        sites = Sites(projects, moments, self._links)
+        sites = Sites(projects, moments, self._links, self._groups)
         cells = np.empty((len(projects), len(names)), order="F")
         for place, name in enumerate(names):
             cells[:, place] = self._measures[name].at(sites)
