@@ -6,7 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from data_contracts.code_list import code_list
 from data_contracts.contract import Column, TableContract, contracts
-from features.feature import ELSEWHERE, FAMILIES, GROUPS, MEASURES, RATIO, SCOPES, SITE, FactRule, Feature
+from features.feature import (
+    BY_POLICY,
+    ELSEWHERE,
+    FAMILIES,
+    GROUPS,
+    MEASURES,
+    RATIO,
+    SCOPES,
+    SITE,
+    FactRule,
+    Feature,
+)
 
 _TIMES = ("date", "moment")
 _NEED_COLUMN = ("sum", "sum_days", "latest", "shortfall", "highest", "change", "days_until", "delay_days")
@@ -95,7 +106,7 @@ def _ratio(feature: Feature, by_name: Mapping[str, Feature]) -> Iterator[str]:
 
 def _table(feature: Feature, rules: Mapping[str, FactRule]) -> Iterator[str]:
     if feature.table is None:
-        if feature.measure not in (RATIO, "season_sine", "season_cosine"):
+        if feature.measure not in (RATIO, *BY_POLICY, "season_sine", "season_cosine"):
             yield "names no table"
         return
     table = contracts().get(feature.table)
@@ -172,6 +183,8 @@ def _model(feature: Feature, by_name: Mapping[str, Feature]) -> Iterator[str]:
     """Audit-only columns and weather may be computed, never learned from."""
     if not feature.in_model:
         return
+    if feature.measure in (*BY_POLICY, "input_state"):
+        yield "is computed by a policy: a new policy would change the inputs of a fitted model"
     parts = [by_name[part] for part in feature.parts if part in by_name]
     for one in [feature, *parts]:
         table = contracts().get(one.table or "")

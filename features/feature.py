@@ -34,9 +34,16 @@ MEASURES = {
     "days_since_first": "whole days since the first fact",
     "days_until": "whole days until the day in a column",
     RATIO: "one feature over another; where declared, drawn toward the rate of a group where exposure is small",
+    "inherent_grade": "固有风险等级 by the policy in force: of its rules the first that holds decides",
+    "credit_class": "the class of the lowest valid credit score of the parties, by the policy in force",
+    "risk_matrix": "the cell of inherent grade and class of credit, by the policy in force",
+    "input_state": "0 present, 1 late, 2 missing, 3 not required, 4 not delivered by the city, by the policy in force",
+    "inputs_late": "how many tables are late",
+    "inputs_missing": "how many tables are missing though required",
     "season_sine": "sine of the day of the year",
     "season_cosine": "cosine of the day of the year",
 }
+BY_POLICY = ("inherent_grade", "credit_class", "risk_matrix", "inputs_late", "inputs_missing")
 SITE, EVERYWHERE, ELSEWHERE = "site", "everywhere", "elsewhere"
 SCOPES = (SITE, EVERYWHERE, ELSEWHERE)
 GROUPS = {

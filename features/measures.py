@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_contracts.progress import Progress
 from features.asked_sites import Floats, Measure, Sites
 from features.exposure import Exposure
 from features.fact_shelf import FactShelf
-from features.feature import RATIO, Feature
-from features.rates import Rate
+from features.feature import Feature
 from features.step_functions import DAY, MISSING, Ints, LeadingFact
 from features.subject_sums import SubjectSum
 
@@ -172,16 +170,3 @@ BUILDERS: dict[str, Callable[[Feature, FactShelf], Measure]] = {
     "season_sine": Season.sine,
     "season_cosine": Season.cosine,
 }
-
-
-def build_measures(features: tuple[Feature, ...], shelf: FactShelf, progress: Progress) -> dict[str, Measure]:
-    """Every feature's measure by name; ratios are made of the others."""
-    built: dict[str, Measure] = {}
-    for done, feature in enumerate(sorted(features, key=lambda feature: feature.measure == RATIO)):
-        progress(f"feature {feature.name}", done, len(features))
-        if feature.measure == RATIO:
-            built[feature.name] = Rate.build(feature, built)
-        else:
-            built[feature.name] = BUILDERS[feature.measure](feature, shelf)
-    progress("features", len(features), len(features))
-    return built

@@ -15,7 +15,8 @@ from data_contracts.code_list import code_list
 from data_contracts.contract import contract
 from data_contracts.records import Records
 from features.catalogue import Catalogue
-from features.feature import GROUPS, FactRule, Feature
+from features.feature import BY_POLICY, GROUPS, FactRule, Feature
+from tests.slow_policies import Facts, credit_class, inherent_grade, input_state, risk_matrix
 
 Row = dict[str, Any]
 
@@ -79,8 +80,9 @@ class SlowCity:
         measure = feature.measure
         if measure.startswith("season"):
             return _season(measure, as_of)
-        if measure == "ratio":
-            return self._ratio(feature, project, as_of)
+        if measure == "ratio" or measure in (*BY_POLICY, "input_state"):
+            made_of_others = self._ratio if measure == "ratio" else self._by_policy
+            return made_of_others(feature, project, as_of)
         subject = self.subject(feature, project, as_of)
         if subject is None:
             return math.nan
@@ -91,6 +93,28 @@ class SlowCity:
         if measure in ("count", "sum", "sum_days"):
             return self._total(feature, rows)
         return self._of_one(feature, rows, as_of)
+
+    def _by_policy(self, feature: Feature, project: str, as_of: pd.Timestamp) -> float:
+        def facts(name: str) -> float:
+            return self._measured(self.catalogue.feature(name), project, as_of)
+
+        if feature.measure == "input_state":
+            return self._input_state(feature, project, facts, as_of)
+        if feature.measure.startswith("inputs_"):
+            wanted = 1 if feature.measure == "inputs_late" else 2
+            states = [one for one in self.catalogue.features if one.measure == "input_state"]
+            return sum(self._input_state(one, project, facts, as_of) == wanted for one in states)
+        by_name = {"inherent_grade": inherent_grade, "credit_class": credit_class, "risk_matrix": risk_matrix}
+        return by_name[feature.measure](facts, as_of)
+
+    def _input_state(self, feature: Feature, project: str, facts: Facts, as_of: pd.Timestamp) -> int:
+        table = str(feature.table)
+        in_city = self.on_file(table, as_of)
+        rows = [row for row in in_city if row["project_id"] == project]
+        days = [self._day(feature, row) for row in rows]
+        days = [day for day in days if not pd.isna(day) and day <= as_of]
+        age = math.floor((as_of - max(days)) / pd.Timedelta(days=1)) if days else math.nan
+        return input_state(table, facts, as_of, on_file=bool(rows), in_city=bool(in_city), age_days=age)
 
     def _change(self, feature: Feature, project: str, subject: str, as_of: pd.Timestamp) -> float:
         earlier = as_of - pd.Timedelta(days=int(feature.window_days or 0))

@@ -21,6 +21,7 @@ from tests.slow_reference import SlowCity
 CATALOGUE = load_catalogue()
 NAMES = [feature.name for feature in CATALOGUE.features]
 SEEDS = st.integers(0, 2**32 - 1)
+OF_INPUTS = ("input_state", "inputs_late", "inputs_missing")
 A_YEAR = pd.Timedelta(days=365)
 
 
@@ -127,6 +128,8 @@ def unrelated(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def speaks_of_the_city(feature: Feature) -> bool:
+    if feature.measure in OF_INPUTS:  # whether the city delivers a table at all
+        return True
     return feature.group == "city" or any(speaks_of_the_city(CATALOGUE.feature(p)) for p in feature.parts)
 
 
@@ -159,7 +162,11 @@ def tables_of(feature: Feature) -> set[str | None]:
     return {feature.table}.union(*(tables_of(CATALOGUE.feature(part)) for part in feature.parts)) - {None}
 
 
-OF_EVENTS = [f.name for f in CATALOGUE.features if tables_of(f) and "projects" not in tables_of(f)]
+OF_EVENTS = [
+    f.name
+    for f in CATALOGUE.features
+    if tables_of(f) and "projects" not in tables_of(f) and f.measure not in OF_INPUTS
+]
 
 
 @pytest.mark.parametrize("seed", range(3))
