@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.fact_table import FactTable
+from features.span_joins import concatenated, joined, meetings, once_each
 from features.step_functions import MISSING, LeadingFact, Spans, ranks_by
 
 
@@ -41,12 +42,10 @@ class PartyLinks:
             self._holders[role] = LeadingFact.of(spans, ranks, self._project_count)
         return self._holders[role]
 
-    def attributed(
-        self, facts: FactTable, known: Spans, since: np.ndarray, role: str, *, named: str
-    ) -> Spans:
+    def attributed(self, facts: FactTable, known: Spans, days: np.ndarray, role: str, *, named: str) -> Spans:
         """The facts as spans of the enterprises in `role` that they belong to.
 
-        `known`: one span a fact, by its row; `since`: the day each row happened. `named` says what an
+        `known`: facts by their rows; `days`: the day the role was held, one a span. `named` says what an
         enterprise named in the row does to the holder of the role: "instead" or "beside" it.
         """
         answerable = self._answerable_in(facts, role)[known.rows]
@@ -56,35 +55,26 @@ class PartyLinks:
         through_role = answerable & (facts.projects[known.rows] >= 0)
         if named == "instead":
             through_role &= enterprise < 0
-        held = self._held_on_the_day(facts, known.kept(through_role), since, role)
-        both = Spans(*(np.concatenate(pair) for pair in zip(_arrays(by_name), _arrays(held), strict=True)))
-        return both.united(both.rows * (both.entities.max(initial=0) + 1) + both.entities)
+        held = self._held_on_the_day(facts, known.kept(through_role), days[through_role], role)
+        return once_each(concatenated(by_name, held))
 
     def _answerable_in(self, facts: FactTable, role: str) -> NDArray[np.bool_]:
-        """Rows whose `role`, where the table has one, is not that of another party."""
-        if "role" not in facts.contract.column_names:
-            return np.ones(len(facts), bool)
-        answerable = facts.frame["role"]
-        return (answerable.isna() | (answerable == role)).to_numpy(bool)
+        """Rows whose party answerable, where the table names one, is not in another role."""
+        for column in ("role", "responsible_role"):
+            if column in facts.contract.column_names:
+                answerable = facts.frame[column]
+                return (answerable.isna() | (answerable == role)).to_numpy(bool)
+        return np.ones(len(facts), bool)
 
-    def _held_on_the_day(self, facts: FactTable, known: Spans, since: np.ndarray, role: str) -> Spans:
+    def _held_on_the_day(self, facts: FactTable, known: Spans, days: np.ndarray, role: str) -> Spans:
         """Each fact of a site joined with every party version of the role that covers its day."""
         parties = self._in_role(role)
-        parties = parties.taken(np.argsort(parties.entities, kind="stable"))
-        projects = facts.projects[known.rows]
-        first = np.searchsorted(parties.entities, projects, "left")
-        count = np.searchsorted(parties.entities, projects, "right") - first
-        fact = np.repeat(np.arange(len(projects)), count)
-        place = np.arange(len(fact)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
-        party, day = parties.rows[place], since[known.rows[fact]]
+        left, right = meetings(facts.projects[known.rows], parties)
+        party, day = parties.rows[right], days[left]
         leaves = self._valid_to[party]
         covers = (self._valid_from[party] <= day) & ((leaves == MISSING) | (day < leaves))
-        joined = Spans(
-            known.rows[fact], self._parties.enterprises[party], known.starts[fact], known.ends[fact]
-        )
-        return joined.kept(covers).narrowed(
-            starts=parties.starts[place][covers], ends=parties.ends[place][covers]
-        )
+        left, right = left[covers], right[covers]
+        return joined(known, left, self._parties.enterprises[party[covers]], parties, right).narrowed()
 
     def _rows(self, role: str) -> np.ndarray:
         return np.flatnonzero((self._role == role).to_numpy(bool))
@@ -94,7 +84,3 @@ class PartyLinks:
         rows = self._rows(role)
         parties = self._parties
         return Spans(rows, parties.projects[rows], parties.recorded[rows], parties.in_force_until[rows])
-
-
-def _arrays(spans: Spans) -> tuple[np.ndarray, ...]:
-    return spans.rows, spans.entities, spans.starts, spans.ends
