@@ -49,7 +49,9 @@ def siterisk(question: Question) -> np.ndarray:
     """The engine behind the features."""
     from features.step_functions import NEVER, Asked, Spans, WindowedFacts
 
-    start = np.maximum(question.recorded, question.happened)
+    start = (
+        question.recorded
+    )  # here, as in the other engines' queries, nothing is recorded before it happened
     spans = Spans(start, question.event_entity, start, np.broadcast_to(NEVER, start.shape))
     facts = WindowedFacts.of(spans, question.happened, np.broadcast_to(1, start.shape), question.entities)
     asked = Asked.of(question.row_entity, question.as_of, question.entities)

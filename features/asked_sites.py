@@ -34,8 +34,7 @@ class Sites:
             if subject in GROUPS:
                 self._subjects[subject] = self._groups.at(subject, self.projects, self.as_of)
             else:
-                rows = self._links.holder(subject).at(self.projects, self.as_of)
-                self._subjects[subject] = np.append(self._links.enterprises, -1)[rows]
+                self._subjects[subject] = self._links.enterprise(subject, self.projects, self.as_of)
         return self._subjects[subject]
 
     def value(self, measure: Measure) -> Floats:

@@ -23,7 +23,10 @@ from features.party_links import PartyLinks
 from features.risk_grades import InherentGrade
 from features.site_groups import SiteGroups
 from features.site_status import ACTIVE, SiteStatus
+from features.sorting import on_all_cores
 from features.step_functions import DAY, Ints, RunningSum, Spans
+
+BLOCK = 32_768  # rows filled together: what a measure needs for them fits in the cache
 
 
 class FactIndex:
@@ -94,13 +97,19 @@ class FactIndex:
     def values(self, names: Sequence[str], project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """As `matrix`, for the features named, those kept from models included."""
         projects, moments = self._asked(project_ids, as_of)
-        sites = Sites(projects, moments, self._links, self._groups)
         cells = np.empty((len(projects), len(names)), order="F")
+        blocks = [slice(low, low + BLOCK) for low in range(0, len(projects), BLOCK)]
+        on_all_cores(
+            lambda rows: self._fill(cells[rows], names, projects[rows], moments[rows]), blocks, len(projects)
+        )
+        return pd.DataFrame(cells, columns=list(names), copy=False)
+
+    def _fill(self, cells: NDArray[np.float64], names: Sequence[str], projects: Ints, moments: Ints) -> None:
+        sites = Sites(projects, moments, self._links, self._groups)
         for place, name in enumerate(names):
             measure = self._measures[name]
             cells[:, place] = sites.value(measure) if name in self._shared else measure.at(sites)
         cells[self._status.version(projects, moments) < 0] = np.nan
-        return pd.DataFrame(cells, columns=list(names), copy=False)
 
     def inherent_grade(self, project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """固有风险等级 1 to 5 and the rule that decided: grade, rule, zh, en, fact, value, reference.
@@ -190,6 +199,9 @@ def _microseconds(moments: Any) -> Ints:
 
 
 def _register(records: Records, column: str) -> Register:
-    """All ids of a kind that occur in any table of the records."""
+    """All ids of a kind that occur in any table of the records, those of aliases included."""
     tables = [records.table(name) for name, held in contracts().items() if column in held.column_names]
-    return Register(name for table in tables for name in table[column].dropna().unique())
+    aliases = records.table("aliases")
+    renamed = aliases[aliases["kind"] == {"project_id": "PROJECT", "enterprise_id": "ENTERPRISE"}[column]]
+    columns = [*(table[column] for table in tables), renamed["old_id"], renamed["new_id"]]
+    return Register(name for names in columns for name in names.dropna().unique())

@@ -16,11 +16,17 @@ from features.fact_endings import outside, until_superseded
 from features.fact_table import FactTable, Register
 from features.feature import FactRule, Feature
 from features.party_links import PartyLinks
+from features.renamings import Renamings
 from features.row_values import row_values, rows_kept, weights
 from features.site_groups import SiteGroups
 from features.site_status import finished_spans
 from features.span_joins import joined, meetings
 from features.step_functions import DAY, MISSING, Ints, LeadingFact, RunningSum, Spans, ranks_by
+
+OF_ONE_ID_ALONE = (
+    "projects",
+    "enterprises",
+)  # a new id has a row of its own; the old one's facts stand beside it
 
 
 class FactShelf:
@@ -35,8 +41,10 @@ class FactShelf:
         self._records = records
         self._tables: dict[str, FactTable] = {}
         self._known: dict[tuple[str, str | None], Spans] = {}
-        self.links = PartyLinks(self.named("project_parties"), len(projects))
-        self.groups = SiteGroups(self.named, rules, len(projects))
+        self._sites = Renamings(self.named("aliases"), "PROJECT", projects)
+        self._firms = Renamings(self.named("aliases"), "ENTERPRISE", enterprises)
+        self.links = PartyLinks(self.named("project_parties"), len(projects), self._sites, self._firms)
+        self.groups = SiteGroups(self.named, rules, len(projects), self._sites)
 
     def named(self, name: str) -> FactTable:
         """A contract table by its name."""
@@ -133,13 +141,13 @@ class FactShelf:
 
     def own_part(self, feature: Feature, spans: Spans, weights: Ints) -> tuple[Ints, RunningSum]:
         """The sums of each (project, entity) alone: sorted pair numbers, and sums by place in them."""
-        project = self.table(feature).projects[spans.rows]
-        mine = project >= 0
-        pair = project[mine] * self.entity_count(feature) + spans.entities[mine]
+        places = np.arange(len(spans.rows))
+        projects = Spans(places, self.table(feature).projects[spans.rows], spans.starts, spans.ends)
+        own = self._sites.passed_on(projects.narrowed())
+        pair = own.entities * self.entity_count(feature) + spans.entities[own.rows]
         pairs, place = np.unique(pair, return_inverse=True)
-        own = spans.kept(mine)
-        own = Spans(own.rows, place.astype(np.int64), own.starts, own.ends)
-        return pairs, RunningSum.of(own, weights[mine], len(pairs))
+        by_pair = Spans(spans.rows[own.rows], place.astype(np.int64), own.starts, own.ends)
+        return pairs, RunningSum.of(by_pair, weights[own.rows], len(pairs))
 
     def _known_spans(self, table: FactTable, feature: Feature) -> Spans:
         """A table's facts as spans of the projects, of a group, or of the enterprises they belong to."""
@@ -156,8 +164,10 @@ class FactShelf:
         known = Spans(np.arange(len(table)), entities, table.recorded, table.in_force_until)
         if feature.group:
             return self.groups.spans(feature.group, table, known)
-        if feature.role is None or by_enterprise:
+        if name in OF_ONE_ID_ALONE and (feature.role is None or by_enterprise):
             return known
+        if feature.role is None or by_enterprise:
+            return (self._sites if feature.role is None else self._firms).passed_on(known)
         if rule.held == "at_completion":
             known, days = self._at_completion(known)
         else:

@@ -11,33 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.fact_table import FactTable
+from features.renamings import Renamings
 from features.span_joins import concatenated, joined, meetings, once_each
-from features.step_functions import MISSING, LeadingFact, Spans, ranks_by
+from features.step_functions import MISSING, Ints, LeadingFact, Spans, ranks_by
 
 
 class PartyLinks:
     """The versions of `project_parties`, by role."""
 
-    def __init__(self, parties: FactTable, project_count: int) -> None:
+    def __init__(self, parties: FactTable, project_count: int, sites: Renamings, firms: Renamings) -> None:
         self._parties = parties
         self._project_count = project_count
         self._role = parties.frame["role"]
         self._valid_from = parties.moments("valid_from")
         self._valid_to = parties.moments("valid_to")
+        self._sites = sites
+        self._firms = firms
         self._holders: dict[str, LeadingFact] = {}
 
-    @property
-    def enterprises(self) -> np.ndarray:
-        """The enterprise of each row that `holder` answers with."""
-        return self._parties.enterprises
+    def enterprise(self, role: str, projects: Ints, as_of: Ints) -> Ints:
+        """The enterprise in the role by its present name, -1 where none is on file."""
+        rows = self.holder(role).at(projects, as_of)
+        return self._firms.current(np.append(self._parties.enterprises, -1)[rows], as_of)
 
     def holder(self, role: str) -> LeadingFact:
         """The row of the party in the role at `as_of`, per project; of several, the one that joined last."""
         if role not in self._holders:
-            spans = self._in_role(role).narrowed(
-                starts=self._valid_from[self._rows(role)],
-                ends=self._parties.closings("valid_to")[self._rows(role)],
-            )
+            spans = self._in_role(role)
+            leaves = self._parties.closings("valid_to")
+            spans = spans.narrowed(starts=self._valid_from[spans.rows], ends=leaves[spans.rows])
             ranks = ranks_by(self._valid_from[spans.rows], self._parties.enterprises[spans.rows])
             self._holders[role] = LeadingFact.of(spans, ranks, self._project_count)
         return self._holders[role]
@@ -56,7 +58,7 @@ class PartyLinks:
         if named == "instead":
             through_role &= enterprise < 0
         held = self._held_on_the_day(facts, known.kept(through_role), days[through_role], role)
-        return once_each(concatenated(by_name, held))
+        return self._firms.passed_on(once_each(concatenated(by_name, held)))
 
     def _answerable_in(self, facts: FactTable, role: str) -> NDArray[np.bool_]:
         """Rows whose party answerable, where the table names one, is not in another role."""
@@ -83,4 +85,5 @@ class PartyLinks:
         """The role's party versions, by project, from when to when each was the version on file."""
         rows = self._rows(role)
         parties = self._parties
-        return Spans(rows, parties.projects[rows], parties.recorded[rows], parties.in_force_until[rows])
+        spans = Spans(rows, parties.projects[rows], parties.recorded[rows], parties.in_force_until[rows])
+        return self._sites.passed_on(spans)

@@ -13,6 +13,7 @@ import numpy as np
 from data_contracts.code_list import code_list
 from features.fact_table import FactTable, Register
 from features.feature import GROUPS, FactRule
+from features.renamings import Renamings
 from features.span_joins import concatenated, joined, meetings
 from features.step_functions import MISSING, Ints, LeadingFact, Spans, ranks_by
 
@@ -23,11 +24,16 @@ class SiteGroups:
     """Numbers for groups, the group of a site at `as_of`, and the facts of a group."""
 
     def __init__(
-        self, table: Callable[[str], FactTable], rules: Mapping[str, FactRule], project_count: int
+        self,
+        table: Callable[[str], FactTable],
+        rules: Mapping[str, FactRule],
+        project_count: int,
+        sites: Renamings,
     ) -> None:
         self._table = table
         self._rules = rules
         self._project_count = project_count
+        self._sites = sites
         self._registers: dict[str, Register] = {}
         self._leading: dict[str, tuple[LeadingFact, Ints]] = {}
 
@@ -77,6 +83,8 @@ class SiteGroups:
             table = self._table(str(GROUPS[group][1]))
             numbers = self._numbers(group, table)
             spans = _versions(table)
+            if table.contract.name != "projects":
+                spans = self._sites.passed_on(spans)
             since = self._rules[table.contract.name].since if table.contract.name in self._rules else None
             days = table.moments(since) if since else table.recorded
             spans = spans.kept((numbers[spans.rows] >= 0) & (days[spans.rows] != MISSING))

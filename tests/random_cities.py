@@ -32,9 +32,19 @@ def random_city(seed: int, catalogue: Catalogue, *, facts: int = 12) -> dict[str
     for feature in catalogue.features:
         for one, values in _wanted(feature):
             wanted[one] = tuple(dict.fromkeys([*wanted.get(one, ()), *values]))
-    return {
+    tables = {
         name: _table(rng, contracts()[name], facts * MORE.get(name, 1), wanted) for name in catalogue.rules
     }
+    return tables | {"aliases": _aliases(rng)}
+
+
+def _aliases(rng: np.random.Generator) -> pd.DataFrame:
+    """A few renamings, some in a circle, late, withdrawn or of ids that nobody has."""
+    table = _table(rng, contracts()["aliases"], 3, {})
+    ids = {"PROJECT": (*PROJECTS, "P9"), "ENTERPRISE": (*ENTERPRISES, "E9")}
+    kinds = [str(kind) for kind in rng.choice(list(ids), len(table))]
+    old, new = ([str(rng.choice(ids[kind])) for kind in kinds] for _ in range(2))
+    return table.assign(kind=kinds, old_id=old, new_id=new)
 
 
 def _wanted(feature) -> list[tuple[tuple[str, str], tuple]]:
@@ -73,12 +83,15 @@ def _value(rng: np.random.Generator, table: TableContract, column: Column, numbe
         return str(rng.choice(wanted[table.name, column.name]))
     if column.kind == "code":
         return _code(rng, column, wanted.get((table.name, column.name), ()))
+    return _drawn(rng, column)
+
+
+def _drawn(rng: np.random.Generator, column: Column):
     value = DRAWN[column.kind](rng)
-    return (
-        value + column.minimum
-        if column.kind in ("integer", "number") and (column.minimum or 0) > 0
-        else value
-    )
+    if column.granularity == "month":
+        return value.replace(day=1)
+    above = column.minimum if column.kind in ("integer", "number") and (column.minimum or 0) > 0 else None
+    return value if above is None else value + above
 
 
 def _code(rng: np.random.Generator, column: Column, liked: tuple) -> str:

@@ -26,7 +26,7 @@ class SlowCity:
 
     def __init__(self, records: Records, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._rows = {name: records.table(name).to_dict("records") for name in catalogue.rules}
+        self._rows = {name: records.table(name).to_dict("records") for name in (*catalogue.rules, "aliases")}
         for row in self._rows["dangerous_works"]:
             row["is_overscale"] = _overscale(row)
         self._held: dict[tuple[str, pd.Timestamp], list[Row]] = {}
@@ -48,7 +48,8 @@ class SlowCity:
         parties = [
             row
             for row in self.on_file("project_parties", as_of)
-            if (row["project_id"], row["role"]) == (project, role)
+            if row["role"] == role
+            and project in self.names(row["project_id"], as_of)
             and row["valid_from"] <= as_of
             and not _come(row["valid_to"], as_of)
         ]
@@ -60,7 +61,7 @@ class SlowCity:
             return self.group_of(feature.group, project, as_of)
         if feature.role:
             holders = self.holders(project, feature.role, as_of)
-            return holders[-1]["enterprise_id"] if holders else None
+            return self.present_name(holders[-1]["enterprise_id"], as_of) if holders else None
         return project
 
     def group_of(self, group: str, project: str | None, as_of: pd.Timestamp) -> str | None:
@@ -69,12 +70,36 @@ class SlowCity:
         if group == "city":
             return "city"
         rows = [row for row in self.on_file(table, as_of) if row["project_id"] == project]
+        if table == "inspections":
+            rows = [r for r in self.on_file(table, as_of) if project in self.names(r["project_id"], as_of)]
         rows = [row for row in rows if not pd.isna(row[column])]
         if table == "inspections":
             rows = [row for row in rows if row["inspected_on"] <= as_of]
             rows.sort(key=lambda row: str(row["inspection_id"]))
             rows.sort(key=lambda row: (row["inspected_on"], row["recorded_at"]))
         return _current(table, column, rows[-1][column]) if rows else None
+
+    def names(self, old: Any, as_of: pd.Timestamp) -> set[str]:
+        """The id itself and every id it was renamed to, merged or split into, by what is on file."""
+        found = {old}
+        while True:
+            more = {row["new_id"] for row in self._aliases(as_of) if row["old_id"] in found} - found
+            if not more:
+                return found
+            found |= more
+
+    def present_name(self, name: str, as_of: pd.Timestamp) -> str:
+        """What an enterprise is called now; of several new ids, the one that took effect last."""
+        for _ in range(8):
+            aliases = [row for row in self._aliases(as_of) if row["old_id"] == name]
+            if aliases:
+                name = max(aliases, key=lambda row: (row["effective_on"], row["new_id"]))["new_id"]
+        return name
+
+    def _aliases(self, as_of: pd.Timestamp) -> list[Row]:
+        """The aliases in force; the ids of projects and enterprises are not alike in these cities."""
+        in_force = [row for row in self.on_file("aliases", as_of) if row["effective_on"] <= as_of]
+        return [row for row in in_force if row["old_id"] != row["new_id"]]
 
     def _measured(self, feature: Feature, project: str, as_of: pd.Timestamp) -> float:
         measure = feature.measure
@@ -110,7 +135,7 @@ class SlowCity:
     def _input_state(self, feature: Feature, project: str, facts: Facts, as_of: pd.Timestamp) -> int:
         table = str(feature.table)
         in_city = self.on_file(table, as_of)
-        rows = [row for row in in_city if row["project_id"] == project]
+        rows = [row for row in in_city if project in self.names(row["project_id"], as_of)]
         days = [self._day(feature, row) for row in rows]
         days = [day for day in days if not pd.isna(day) and day <= as_of]
         age = math.floor((as_of - max(days)) / pd.Timedelta(days=1)) if days else math.nan
@@ -255,13 +280,17 @@ class SlowCity:
         )
 
     def _concerns(self, feature: Feature, row: Row, project: str, subject: str, as_of: pd.Timestamp) -> bool:
-        if feature.subject is None:
+        if feature.subject is None and feature.table == "projects":
             return row["project_id"] == project
-        if feature.scope == "elsewhere" and row["project_id"] == project:
-            return False
+        of_the_site = project in self.names(row.get("project_id"), as_of)
+        if feature.subject is None or (feature.scope == "elsewhere" and of_the_site):
+            return feature.subject is None and of_the_site
         if feature.group:
             return self._in_group(feature, row, subject, as_of)
-        return subject in self._belongs_to(feature, row, as_of)
+        holders = self._belongs_to(feature, row, as_of)
+        if feature.table == "enterprises":
+            return subject in holders
+        return any(subject in self.names(enterprise, as_of) for enterprise in holders)
 
     def _in_group(self, feature: Feature, row: Row, group: str, as_of: pd.Timestamp) -> bool:
         _, _, column = GROUPS[str(feature.group)]
@@ -288,7 +317,8 @@ class SlowCity:
         through = {
             party["enterprise_id"]
             for party in self.on_file("project_parties", as_of)
-            if (party["project_id"], party["role"]) == (row["project_id"], feature.role)
+            if party["role"] == feature.role
+            and row["project_id"] in self.names(party["project_id"], as_of)
             and party["valid_from"] <= day
             and not party["valid_to"] <= day
         }
