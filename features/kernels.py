@@ -14,9 +14,9 @@ from numba import njit
 
 def is_compiled() -> bool:
     """Whether a run before this one left the loops that build an index compiled; else they take some seconds more."""
-    loop = by_entity_and_moment
-    left = Path(loop.stats.cache_path)
-    return any(left.glob(f"kernels.{loop.__name__}-{loop.py_func.__code__.co_firstlineno}.*.nbi"))
+    loop = by_entity_and_moment.py_func
+    left = Path(by_entity_and_moment.stats.cache_path or "")
+    return any(left.glob(f"kernels.{loop.__name__}-{loop.__code__.co_firstlineno}.*.nbi"))
 
 
 @njit(cache=True, nogil=True)
