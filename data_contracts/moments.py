@@ -19,6 +19,8 @@ from data_contracts.errors import InvalidInput
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 END_OF_DAY = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
+# Two clocks differ by less; a moment further ahead than this is in the future (DESIGN, "Semantics").
+CLOCK_TOLERANCE = pd.Timedelta(minutes=5)
 EARLIEST, LATEST = pd.Timestamp("1900-01-01"), pd.Timestamp("2200-01-01")
 
 _DATE = r"(?P<year>\d{4})(?:-(?P<m1>\d{1,2})-(?P<d1>\d{1,2})|/(?P<m2>\d{1,2})/(?P<d2>\d{1,2})|(?P<m3>\d{2})(?P<d3>\d{2}))"
@@ -35,7 +37,7 @@ def now() -> pd.Timestamp:
 def as_of_moment(value: str | dt.date | pd.Timestamp) -> pd.Timestamp:
     """The knowledge time meant by `value`; a bare date is 00:00 of that day in Shanghai.
 
-    Raises InvalidInput for anything that is not an ISO 8601 date or date-time of the years 1900 to 2199.
+    Raises InvalidInput for anything that is not an ISO 8601 date or date-time of the years 1900 to 9999.
 
     >>> as_of_moment("2026-03-01"), as_of_moment("2026-03-01T00:00:00Z")
     (Timestamp('2026-03-01 00:00:00'), Timestamp('2026-03-01 08:00:00'))
@@ -55,8 +57,8 @@ def knowledge_moment(value: str | dt.date | pd.Timestamp) -> pd.Timestamp:
 def parse_moments(texts: pd.Series, *, bare_date: Literal["start", "end"]) -> tuple[pd.Series, pd.Series]:
     """Texts as moments, and which of them could not be read.
 
-    Accepts `2026-03-01`, `2026/3/1`, `20260301`, each alone or with a time of day and an offset;
-    a missing text stays missing and has not failed.
+    Accepts `2026-03-01`, `2026/3/1`, `20260301`, each alone or with a time of day and an offset, of the
+    years 1900 to 2199; a missing text stays missing and has not failed.
     """
     present = texts.notna()
     moments = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us]")
@@ -67,7 +69,8 @@ def parse_moments(texts: pd.Series, *, bare_date: Literal["start", "end"]) -> tu
     rest = texts[present & moments.isna()]
     if len(rest):
         known = {text: _parse_one(text, bare_date) for text in rest.unique()}
-        moments[rest.index] = rest.map(known).astype("datetime64[us]")
+        read = rest.map(known).astype("datetime64[us]")
+        moments[rest.index] = read.where(read < LATEST)
     return moments, present & moments.isna()
 
 
@@ -95,9 +98,9 @@ def _parse_one(text: str, bare_date: str) -> pd.Timestamp | None:
         iso += f"T{int(hour):02d}:{rest}{found['offset'] or ''}"
     try:
         moment = _wall_time(dt.datetime.fromisoformat(iso))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    if not EARLIEST <= moment < LATEST:
+    if moment < EARLIEST:
         return None
     return moment + END_OF_DAY if not found["clock"] and bare_date == "end" else moment
 

@@ -13,10 +13,8 @@ from pandera.errors import SchemaErrors
 from data_contracts.cell_screening import Finding
 from data_contracts.code_list import code_list
 from data_contracts.contract import Column, TableContract
-from data_contracts.moments import END_OF_DAY
+from data_contracts.moments import CLOCK_TOLERANCE, END_OF_DAY
 from data_contracts.typed_tables import DTYPES
-
-CLOCK_TOLERANCE = pd.Timedelta(minutes=5)  # DESIGN, "Semantics": more than five minutes ahead is refused
 
 
 def pandera_schema(contract: TableContract, *, now: pd.Timestamp | None = None) -> pa.DataFrameSchema:

@@ -164,11 +164,6 @@ class IntakeReport:
         """Rows in quarantine, over all tables."""
         return sum(table.quarantined for table in self.tables.values())
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether every file was taken in; quarantined rows do not make a report incomplete."""
-        return not self.refused
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         totals = {

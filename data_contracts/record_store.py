@@ -121,13 +121,6 @@ class RecordStore:
         with self.engine.connect() as own, other.engine.connect() as target:
             own.connection.driver_connection.backup(target.connection.driver_connection)  # type: ignore[union-attr]
 
-    def row_counts(self) -> dict[str, int]:
-        """Rows of each table, all versions counted, for tables that have any."""
-        with reading(self.engine) as connection:
-            tables = {name: sa.select(sa.func.count()).select_from(store_table(name)) for name in contracts()}
-            counts = {name: int(connection.scalar(count) or 0) for name, count in tables.items()}
-        return {name: count for name, count in counts.items() if count}
-
     def quarantine(self, table: str | None = None, *, resolved: bool = False) -> pd.DataFrame:
         """The entries of the quarantine, one a failure: those that are open, or with `resolved` all."""
         entries = store_table("quarantine")

@@ -32,6 +32,9 @@ AMBIGUOUS, MISSING_PARENT, REPEATED, UNCHANGED = (
 )
 
 
+_REPEATED = np.zeros(2, np.uint64)  # identities that say: look at each row whether it repeats another
+
+
 @dataclass(frozen=True)
 class Decision:
     """What became of the rows of one delivery that passed their contract, in rows."""
@@ -77,6 +80,15 @@ class Staging:
             sa.Index(f"{name}_failures_by_row", "row_hash"),
             prefixes=["TEMPORARY"],
         )
+        self.lookalikes = sa.Table(
+            f"{name}_lookalikes",
+            metadata,
+            sa.Column("source_no", sa.Integer),
+            sa.Column("row_number", sa.BigInteger),
+            sa.Column("failing", sa.Text),
+            sa.Column("rest_hash", sa.Text),
+            prefixes=["TEMPORARY"],
+        )
         self._metadata = metadata
         self._identities: list[np.ndarray] = []
         self._stamped = False
@@ -119,9 +131,16 @@ class Staging:
         with one_transaction(self.connection):
             write_columns(self.connection, self.failures, entries)
 
+    def add_lookalikes(self, matches: Mapping[str, pa.Array]) -> None:
+        """Set down which rows are equal to quarantined ones in all cells but the failing."""
+        with one_transaction(self.connection):
+            write_columns(self.connection, self.lookalikes, matches)
+
     def decide(self) -> None:
         """Set aside every row that is not to be stored; the caller holds the store's lock."""
         take_statistics(self.connection, self.rows)
+        if self._stamped:
+            self._stamp_not_before_the_store()
         if self._repeats_itself():
             self._set_aside_ambiguous()
         for column in self.contract.columns:
@@ -137,7 +156,7 @@ class Staging:
         """Store the rows that were not set aside, as versions of `store_version`, and count what became of all."""
         corrections = self._count_corrections()
         names = self.contract.column_names
-        added = self.rows.select().where(~self._is_aside()).subquery()
+        added = self.rows.select().where(self.stored()).subquery()
         insertion = self.target.insert().from_select(
             ["store_version", "contract_version", "loaded_at", "record_key", "content_hash", *names],
             sa.select(
@@ -154,9 +173,17 @@ class Staging:
         set_aside = self._count_aside(AMBIGUOUS, MISSING_PARENT)
         return Decision(stored=stored, unchanged=unchanged, set_aside=set_aside, corrections=corrections)
 
+    def stored(self) -> sa.ColumnElement[bool]:
+        """Condition on a staged row: it is stored, and was not there before."""
+        return ~self._is_aside()
+
     def accepted(self) -> sa.ColumnElement[bool]:
         """Condition on a staged row: it is stored or unchanged, neither ambiguous nor waiting."""
         return ~self._is_aside(AMBIGUOUS, MISSING_PARENT)
+
+    def unambiguous(self) -> sa.ColumnElement[bool]:
+        """Condition on a staged row: it is stored, unchanged, or waits for its parent."""
+        return ~self._is_aside(AMBIGUOUS)
 
     def set_aside(self, size: int = 20_000) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         """The rows set aside as ambiguous or waiting, in chunks: typed rows by stage_row, and their reasons.
@@ -180,6 +207,22 @@ class Staging:
         names = ("stage_row", "source_no", "row_number", *self.contract.column_names)
         chosen = sa.select(*(rows[name] for name in names)).where(condition).order_by(rows.stage_row)
         return read_rows(self.connection, self.contract, chosen).set_index("stage_row")
+
+    def _stamp_not_before_the_store(self) -> None:
+        """A stamped row takes the newest `recorded_at` on record where that lies later than its arrival.
+
+        What was filed under today's bare date counts from the end of today: a correction stamped this
+        afternoon would otherwise never take effect.
+        """
+        rows, held = self.rows.c, self.target.c
+        newest = (
+            sa.select(sa.func.max(held.recorded_at))
+            .where(held.record_key == rows.record_key)
+            .scalar_subquery()
+        )
+        lifted = self.rows.update().where(rows.is_stamped, newest > rows.recorded_at)
+        if self.connection.execute(lifted.values(recorded_at=newest)).rowcount:
+            self._identities.append(_REPEATED)
 
     def _repeats_itself(self) -> bool:
         identities = np.concatenate(self._identities or [np.empty(0, np.uint64)])

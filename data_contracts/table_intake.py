@@ -105,7 +105,7 @@ class _Delivery:
     ) -> None:
         self.connection, self.table, self.files = staging.connection, staging.contract, files
         self.staging, self.options, self.taken = staging, options, taken
-        self.keyless = KeylessRows(self.connection, self.table)
+        self.keyless = KeylessRows(staging)
 
     def read(self, progress: Progress) -> None:
         """All chunks of all files, checked and set down beside the store."""

@@ -14,9 +14,9 @@ from numba import njit
 
 def is_compiled() -> bool:
     """Whether a run before this one left the loops that build an index compiled; else they take some seconds more."""
-    loop = follow_highest
-    left = Path(str(loop.stats.cache_path))
-    return any(left.glob(f"kernels.{loop.py_func.__name__}-{loop.py_func.__code__.co_firstlineno}.*.nbi"))
+    loop = follow_highest.py_func
+    left = Path(follow_highest.stats.cache_path or "")
+    return any(left.glob(f"kernels.{loop.__name__}-{loop.__code__.co_firstlineno}.*.nbi"))
 
 
 @njit(cache=True, nogil=True)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from data_contracts.errors import InvalidInput
-from data_contracts.moments import as_of_moment, now
-
-# Clocks of two machines differ; more than this is not a clock's fault (DESIGN: the same for recorded_at).
-AHEAD_ALLOWED = pd.Timedelta(minutes=5)
+from data_contracts.moments import CLOCK_TOLERANCE, as_of_moment, now
 
 
 def latest_allowed() -> pd.Timestamp:
     """The latest `as_of` that is taken: now, and what two clocks may differ by."""
-    return now() + AHEAD_ALLOWED
+    return now() + CLOCK_TOLERANCE
 
 
 def moment_asked(as_of: str | None) -> pd.Timestamp:

@@ -6,6 +6,12 @@ from pathlib import Path
 from textwrap import dedent
 
 import pandas as pd
+import sqlalchemy as sa
+
+from data_contracts.contract import contracts
+from data_contracts.record_store import RecordStore
+from data_contracts.store_connection import reading
+from data_contracts.store_tables import store_table
 
 NOW = pd.Timestamp("2026-06-01 09:00")
 
@@ -33,3 +39,11 @@ def write_csv(folder: Path, *, encoding: str = "utf-8", **tables: str) -> Path:
         text = table(drawn).to_csv(index=False)
         (folder / f"{name}.csv").write_bytes(text.encode(encoding))
     return folder
+
+
+def row_counts(store: RecordStore) -> dict[str, int]:
+    """Rows of each table of a store, all versions counted, for tables that have any."""
+    with reading(store.engine) as connection:
+        tables = {name: sa.select(sa.func.count()).select_from(store_table(name)) for name in contracts()}
+        counts = {name: int(connection.scalar(count) or 0) for name, count in tables.items()}
+    return {name: count for name, count in counts.items() if count}

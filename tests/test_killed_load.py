@@ -13,7 +13,7 @@ import pytest
 
 from data_contracts.intake import load
 from data_contracts.record_store import RecordStore
-from tests.deliveries import NOW
+from tests.deliveries import NOW, row_counts
 
 PROJECTS, INSPECTIONS = 50, 4_000
 DEFECTIVE = 40
@@ -102,7 +102,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 def assert_whole_or_nothing(store: RecordStore) -> None:
     """Each table has all its rows, versions and entries, or none."""
-    counts = store.row_counts()
+    counts = row_counts(store)
     assert counts.get("projects", 0) in (0, PROJECTS)
     stored = counts.get("inspections", 0)
     assert stored in (0, INSPECTIONS - DEFECTIVE)
@@ -114,7 +114,7 @@ def assert_loads_completely(store: RecordStore, source: Path) -> None:
     """Run again, the load brings what is missing and nothing twice."""
     report = load(source, store, now=NOW)
     assert report.tables["inspections"].quarantined == DEFECTIVE
-    assert store.row_counts() == {"projects": PROJECTS, "inspections": INSPECTIONS - DEFECTIVE}
+    assert row_counts(store) == {"projects": PROJECTS, "inspections": INSPECTIONS - DEFECTIVE}
     assert len(store.quarantine()) == DEFECTIVE
 
 
@@ -126,7 +126,7 @@ def test_a_load_killed_at_any_step_has_stored_nothing_of_the_table(
     wait_for(process, "reached")
     kill(process)
     with RecordStore.open(store_url) as store:
-        assert store.row_counts() == {"projects": PROJECTS}
+        assert row_counts(store) == {"projects": PROJECTS}
         assert store.quarantine().empty
         assert store.version() == 1
         assert_loads_completely(store, source)
@@ -149,5 +149,5 @@ def test_a_load_killed_after_the_commit_has_stored_the_table(store_url: str, sou
     wait_for(process, "done")
     kill(process)
     with RecordStore.open(store_url) as store:
-        assert store.row_counts() == {"projects": PROJECTS, "inspections": INSPECTIONS - DEFECTIVE}
+        assert row_counts(store) == {"projects": PROJECTS, "inspections": INSPECTIONS - DEFECTIVE}
         assert_whole_or_nothing(store)

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from data_contracts import errors
-from data_contracts.errors import SiteriskError
+from data_contracts.errors import InvalidInput, SiteriskError
+from serving.asked_moments import moment_asked
 from serving.pairs import read_pairs
 
 
@@ -88,3 +89,9 @@ def test_pairs_that_cannot_be_read_are_refused(
 ) -> None:
     with pytest.raises(kind):
         read_pairs(write(tmp_path / name, text))
+
+
+@pytest.mark.parametrize("ahead", ["2126-01-01", "2999-01-01", "9999-12-31T23:59:59-12:00"])
+def test_a_moment_ahead_is_said_to_be_in_the_future_however_far(ahead: str) -> None:
+    with pytest.raises(InvalidInput, match="lies in the future"):
+        moment_asked(ahead)

@@ -14,7 +14,7 @@ import pytest
 from data_contracts.errors import CheckFailed, ModelInvalid, NotFound
 from tests.outcome_city import outcome_city
 from training import promotion
-from training.champion_ledger import append_line, ledger_lines
+from training.champion_ledger import LEDGER, append_line
 from training.experiment import train
 from training.model_folder import PASSPORT, as_json, read_verified, write_model_folder
 from training.promotion import champion_folder, promote, rollback
@@ -72,6 +72,18 @@ def register(mlruns: Path, version: str, change: Callable[[dict[str, Any]], None
             )
             client.set_registered_model_alias(model_name(head), "challenger", made.version)
     return folder.version
+
+
+def ledger_lines(home: Path) -> list[dict[str, Any]]:
+    """All promotions and rollbacks, the oldest first; a line that was cut short is left out."""
+    ledger = Path(home) / LEDGER
+    lines = []
+    for text in ledger.read_text(encoding="utf-8").splitlines() if ledger.is_file() else []:
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            continue
+    return lines
 
 
 def no_better_than_the_prior(passport: dict[str, Any], head: str) -> None:
@@ -264,3 +276,11 @@ def test_a_ledger_line_cut_short_does_not_spoil_the_next(tmp_path: Path) -> None
 def test_without_a_training_there_is_nothing_to_promote(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="Run siterisk train first"):
         promote(mlruns=tmp_path / "mlruns", home=tmp_path / "var")
+
+
+def test_mlflow_says_nothing_of_its_own_while_it_is_used(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with tracking(tmp_path / "mlruns") as mlflow:
+        mlflow.register_model(tmp_path.as_uri(), "siterisk-accident", await_registration_for=0)
+    assert capfd.readouterr().err == ""

@@ -18,7 +18,7 @@ from data_contracts.intake import load
 from data_contracts.record_sources import RecordFile, open_source, table_named
 from data_contracts.record_store import RecordStore
 from data_contracts.row_chunks import CHUNK_ROWS, RowChunk
-from tests.deliveries import NOW, PROJECTS, table, write_csv
+from tests.deliveries import NOW, PROJECTS, row_counts, table, write_csv
 
 
 def chunks(file: RecordFile, rows: int = CHUNK_ROWS) -> list[RowChunk]:
@@ -308,7 +308,7 @@ def test_a_file_that_breaks_off_in_the_middle_leaves_its_table_untouched(
     path.write_bytes(content)
     report = load(tmp_path, store, now=NOW, chunk_rows=500)
     assert [refused["code"] for refused in report.refused] == ["SOURCE_UNREADABLE"]
-    assert store.row_counts() == {} and store.version() == 0
+    assert row_counts(store) == {} and store.version() == 0
 
 
 def test_a_database_with_tables_of_the_contracts_names_is_a_source(

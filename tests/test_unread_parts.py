@@ -67,18 +67,17 @@ def test_cells_beyond_the_header_put_a_row_of_excel_aside_as_they_do_in_csv(tmp_
     assert (ragged.count, ragged.examples[0]["row"], ragged.examples[0]["value"]) == (1, 3, "5")
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
 def test_a_cell_longer_than_any_limit_puts_its_own_row_aside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quote: str
 ) -> None:
     monkeypatch.setattr("data_contracts.csv_files.LONGEST_CELL", 10_000)
-    name = "x" * 20_000
-    (tmp_path / "projects.csv").write_text(
-        f"project_id,recorded_at,start_date,name\nP1,2024-01-02,2024-01-01,a\nP2,2024-01-02,2024-01-01,{name}\n"
-        f'P3,2024-01-02,2024-01-01,"{name}"\nP4,2024-01-02,2024-01-01,b\n'
-    )
+    names = ("a", f"{quote}{'x' * 20_000}{quote}", "b")
+    rows = "".join(f"P{n},2024-01-02,2024-01-01,{name}\n" for n, name in enumerate(names))
+    (tmp_path / "projects.csv").write_text(f"project_id,recorded_at,start_date,name\n{rows}")
     taken = check(tmp_path, now=NOW).tables["projects"]
-    assert (taken.rows_in, taken.stored) == (4, 2)
-    assert {(found.rule, found.count) for found in taken.failures.values()} == {("too_long", 2)}
+    assert (taken.rows_in, taken.stored) == (3, 2)
+    assert [(found.rule, found.count) for found in taken.failures.values()] == [("too_long", 1)]
 
 
 def break_number(path: Path) -> None:

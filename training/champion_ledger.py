@@ -64,18 +64,6 @@ def append_line(home: Path, line: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def ledger_lines(home: Path) -> list[dict[str, Any]]:
-    """All promotions and rollbacks, the oldest first; a line that was cut short is left out."""
-    ledger = Path(home) / LEDGER
-    lines = []
-    for text in ledger.read_text(encoding="utf-8").splitlines() if ledger.is_file() else []:
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            continue
-    return lines
-
-
 @contextmanager
 def one_at_a_time(home: Path) -> Iterator[None]:
     """Hold the lock of promotions; StoreBusy if another process keeps it for a minute."""

@@ -72,7 +72,7 @@ def train(
     moment = knowledge_moment(until) if until is not None else newest_record(records)
     known = records.known_until(moment)
     index = FactIndex.build(known, catalogue, progress)
-    city = City(known, index, moment, dates or TestDates(), seed, threads or os.cpu_count() or 1)
+    city = City(known, index, moment, dates or TestDates(), seed, threads or _spare_cores())
     silences = {head.name: silence for head in declared if (silence := silence_of(head, known, moment))}
     trained, left_out = [], {}
     for head in declared:
@@ -110,6 +110,11 @@ def train(
         left_out=left_out,
         silences=silences,
     )
+
+
+def _spare_cores() -> int:
+    """All cores but one: trees whose threads wait for a busy core take several times as long."""
+    return max((os.cpu_count() or 1) - 1, 1)
 
 
 def newest_record(records: Records) -> pd.Timestamp:

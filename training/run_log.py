@@ -59,17 +59,20 @@ def tracking(mlruns: Path) -> Iterator[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import mlflow
+            from mlflow.utils.logging_utils import MLFLOW_LOGGING_STREAM
 
             mlruns = Path(mlruns).absolute()
             (mlruns / "artifacts").mkdir(parents=True, exist_ok=True)
             for name in _QUIET:
                 logging.getLogger(name).setLevel(logging.ERROR)
-            before = mlflow.get_tracking_uri()
+            before, spoke = mlflow.get_tracking_uri(), MLFLOW_LOGGING_STREAM.enabled
             mlflow.set_tracking_uri(f"sqlite:///{mlruns / 'mlflow.db'}")
+            MLFLOW_LOGGING_STREAM.enabled = False  # some of its lines pass the loggers by
             try:
                 yield mlflow
             finally:
                 mlflow.set_tracking_uri(before)
+                MLFLOW_LOGGING_STREAM.enabled = spoke
     except OSError as error:
         raise StoreUnavailable(
             zh=f"无法使用 MLflow 文件夹 {mlruns}：{error}",
