@@ -32,6 +32,16 @@ def test_facts_are_sorted_by_entity_and_moment_on_any_number_of_cores(size, enti
     assert same_offsets.tolist() == offsets.tolist()
 
 
+@pytest.mark.parametrize("shift", [0, 40, 62])
+def test_a_long_run_of_one_entity_is_sorted_whatever_the_range_of_its_moments(shift):
+    when = np.random.default_rng(4).integers(-(2**shift), 2**shift, 9000)
+    order, moments, _ = order_by_entity(np.zeros(9000, np.int64), when, 1)
+    assert (
+        moments.tolist() == by_entity(np.zeros(9000, np.int64), when, 1)[0].tolist() == sorted(when.tolist())
+    )
+    assert when[order].tolist() == moments.tolist()
+
+
 def test_what_is_never_to_come_is_left_out():
     moments, offsets = by_entity(np.array([0, 0, 1]), np.array([5, NEVER, NEVER]), 2)
     assert moments.tolist() == [5]
