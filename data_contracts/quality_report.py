@@ -15,6 +15,7 @@ from data_contracts.contract import TableContract
 
 EXAMPLES = 5
 NOT_STATED = ""
+COUNTS = ("rows_in", "stored", "unchanged", "quarantined", "released", "resolved", "corrections")
 """The name under which rows without `source_system` are counted."""
 
 
@@ -122,20 +123,7 @@ class TableReport:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they stand in the JSON report."""
         plain = {
-            name: getattr(self, name)
-            for name in [
-                "table",
-                "title_zh",
-                "files",
-                "rows_in",
-                "stored",
-                "unchanged",
-                "quarantined",
-                "released",
-                "resolved",
-                "corrections",
-                "store_version",
-            ]
+            name: getattr(self, name) for name in ("table", "title_zh", "files", *COUNTS, "store_version")
         }
         return plain | {
             "failures": [asdict(entry) for entry in self.failures.values()],
@@ -166,18 +154,7 @@ class IntakeReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        totals = {
-            name: sum(getattr(table, name) for table in self.tables.values())
-            for name in (
-                "rows_in",
-                "stored",
-                "unchanged",
-                "quarantined",
-                "released",
-                "resolved",
-                "corrections",
-            )
-        }
+        totals = {name: sum(getattr(table, name) for table in self.tables.values()) for name in COUNTS}
         return {
             "kind": self.kind,
             "source": self.source,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from data_contracts.records import Records
 from features.catalogue import Catalogue, load_catalogue
 from features.fact_index import FactIndex
 from training.head_training import City, TrainedHead, train_head
-from training.heads import load_heads
+from training.heads import Head, load_heads
 from training.model_folder import VERSION_DIGITS, VerifiedFolder, sha256_of, write_model_folder
 from training.outcome_silence import Silence, silence_of
 from training.passport import folder_files, passport_of
@@ -74,15 +74,7 @@ def train(
     index = FactIndex.build(known, catalogue, progress)
     city = City(known, index, moment, dates or TestDates(), seed, threads or _spare_cores())
     silences = {head.name: silence for head in declared if (silence := silence_of(head, known, moment))}
-    trained, left_out = [], {}
-    for head in declared:
-        believed = silences[head.name].newest if head.name in silences else moment
-        try:
-            trained.append(train_head(head, replace(city, until=believed), progress))
-        except NotEnoughData as error:
-            left_out[head.name] = error
-    if not trained:
-        raise _none_left(left_out)
+    trained, left_out = _train_heads(declared, city, silences, progress)
     created_at = now()
     passport = passport_of(
         trained,
@@ -110,6 +102,22 @@ def train(
         left_out=left_out,
         silences=silences,
     )
+
+
+def _train_heads(
+    declared: Sequence[Head], city: City, silences: Mapping[str, Silence], progress: Progress
+) -> tuple[list[TrainedHead], dict[str, NotEnoughData]]:
+    """The heads that can be trained, a silent one as of its newest outcome, and why the others cannot."""
+    trained, left_out = [], {}
+    for head in declared:
+        believed = silences[head.name].newest if head.name in silences else city.until
+        try:
+            trained.append(train_head(head, replace(city, until=believed), progress))
+        except NotEnoughData as error:
+            left_out[head.name] = error
+    if not trained:
+        raise _none_left(left_out)
+    return trained, left_out
 
 
 def _spare_cores() -> int:
