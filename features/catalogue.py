@@ -13,7 +13,7 @@ from data_contracts.code_list import code_list
 from data_contracts.contract import contracts, read_yaml
 from data_contracts.errors import ContractInvalid, NotFound
 from features.catalogue_checks import faults_of
-from features.feature import FactRule, Feature
+from features.feature import FactRule, Feature, Shrinkage
 
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.yaml")
 _KNOWN_WORDS = {field.name for field in fields(Feature)} - {"ranks"} | {"code_rank"}
@@ -93,6 +93,7 @@ def _rule(table: str, declared: Mapping[str, Any]) -> FactRule:
         expires_by=tuple(declared.get("expires_by", ())),
         superseded_within=tuple(declared.get("superseded_within", ())),
         ends_with_project=declared.get("ends_with_project", False),
+        held=declared.get("held", "on_the_day"),
     )
 
 
@@ -100,12 +101,24 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
     given = dict(entry)
     given["direction"] = 0 if given["direction"] == "none" else given["direction"]
     given["range"] = tuple(given["range"])
-    for listed in ("until", "needs"):
-        given[listed] = tuple(given.get(listed, ()))
-    given["where"] = {column: tuple(values) for column, values in given.get("where", {}).items()}
+    for listed in ("until", "distinct", "needs", "among", "steps", "counted"):
+        given[listed] = _listed(given.get(listed))
+    if "ends_by" in given:
+        given["ends_by"] = tuple(given["ends_by"])
+    for filtered in ("where", "not_open_when"):
+        given[filtered] = {column: tuple(values) for column, values in given.get(filtered, {}).items()}
+    if "shrunk" in given:
+        given["shrunk"] = Shrinkage(**given["shrunk"])
     given["ranks"] = _ranks(given, given.pop("code_rank", None))
     given.setdefault("table", None)
     return Feature(**given)
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    """A word or number alone is a list of one."""
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, list) else (value,)
 
 
 def _ranks(given: Mapping[str, Any], attribute: str | None) -> dict[str, float]:

@@ -14,7 +14,7 @@ from features.feature import FactRule, Feature
 WORDING = frozenset(
     {
         "family", "label_zh", "label_en", "reason_zh", "reason_en", "missing", "unit", "range", "direction",
-        "gameable", "in_model", "shown_times",
+        "gameable", "in_model", "in_reasons", "reference", "shown_times",
     }
 )  # fmt: skip
 DIGITS = 16
@@ -30,7 +30,7 @@ def _computation(catalogue: Catalogue, feature: Feature) -> list[dict[str, Any]]
     own = {word: value for word, value in _said(feature).items() if word not in WORDING}
     tables = {feature.table, "project_parties" if feature.role else None}
     rules = [_said(rule) for table, rule in sorted(catalogue.rules.items()) if table in tables]
-    parts = [catalogue.feature(name) for name in (feature.numerator, feature.denominator) if name is not None]
+    parts = [catalogue.feature(name) for name in feature.parts]
     return [own, *rules, *(said for part in parts for said in _computation(catalogue, part))]
 
 

@@ -13,13 +13,20 @@ from data_contracts.contract import contracts
 from data_contracts.errors import InvalidInput
 from data_contracts.progress import Progress, silent
 from data_contracts.records import Records
+from features.asked_sites import Measure, Sites
 from features.catalogue import Catalogue
 from features.fact_shelf import FactShelf
 from features.fact_table import Register
-from features.measures import Measure, Sites, build_measures
+from features.input_quality import states_in_words
+from features.measure_building import Policies, build_measures, house_policies
 from features.party_links import PartyLinks
+from features.risk_grades import InherentGrade
+from features.site_groups import SiteGroups
 from features.site_status import ACTIVE, SiteStatus
-from features.step_functions import Ints, RunningSum, Spans
+from features.sorting import on_all_cores
+from features.step_functions import DAY, Ints, RunningSum, Spans
+
+BLOCK = 32_768  # rows filled together: what a measure needs for them fits in the cache
 
 
 class FactIndex:
@@ -35,6 +42,7 @@ class FactIndex:
         catalogue: Catalogue,
         projects: Register,
         links: PartyLinks,
+        groups: SiteGroups,
         status: SiteStatus,
         recorded: LatestRecord,
         measures: dict[str, Measure],
@@ -42,22 +50,37 @@ class FactIndex:
         self.catalogue = catalogue
         self._projects = projects
         self._links = links
+        self._groups = groups
         self._status = status
         self._recorded = recorded
         self._measures = measures
+        self._shared = {part for feature in catalogue.features for part in feature.parts}
 
     @classmethod
-    def build(cls, records: Records, catalogue: Catalogue, progress: Progress = silent) -> FactIndex:
-        """The index of one city's records; `progress` is told how many features are done."""
+    def build(
+        cls,
+        records: Records,
+        catalogue: Catalogue,
+        progress: Progress = silent,
+        *,
+        policies: Policies | None = None,
+    ) -> FactIndex:
+        """The index of one city's records; `progress` is told how many features are done.
+
+        `policies` are those of the house unless others are given, by the names of their files.
+        """
         projects, enterprises = _register(records, "project_id"), _register(records, "enterprise_id")
         shelf = FactShelf(records, catalogue.rules, projects, enterprises)
-        measures = build_measures(catalogue.features, shelf, progress)
+        measures = build_measures(catalogue.features, shelf, policies or house_policies(), progress)
         for role in {feature.role for feature in catalogue.features if feature.role}:
             shelf.links.holder(role)
+        for group in {feature.group for feature in catalogue.features if feature.group}:
+            shelf.groups.prepare(group)
         return cls(
             catalogue=catalogue,
             projects=projects,
             links=shelf.links,
+            groups=shelf.groups,
             status=SiteStatus(shelf.named("projects"), len(projects)),
             recorded=LatestRecord.of(records, projects),
             measures=measures,
@@ -74,12 +97,45 @@ class FactIndex:
     def values(self, names: Sequence[str], project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """As `matrix`, for the features named, those kept from models included."""
         projects, moments = self._asked(project_ids, as_of)
-        sites = Sites(projects, moments, self._links)
         cells = np.empty((len(projects), len(names)), order="F")
-        for place, name in enumerate(names):
-            cells[:, place] = self._measures[name].at(sites)
-        cells[self._status.version(projects, moments) < 0] = np.nan
+        blocks = [slice(low, low + BLOCK) for low in range(0, len(projects), BLOCK)]
+        on_all_cores(
+            lambda rows: self._fill(cells[rows], names, projects[rows], moments[rows]), blocks, len(projects)
+        )
         return pd.DataFrame(cells, columns=list(names), copy=False)
+
+    def _fill(self, cells: NDArray[np.float64], names: Sequence[str], projects: Ints, moments: Ints) -> None:
+        sites = Sites(projects, moments, self._links, self._groups)
+        for place, name in enumerate(names):
+            measure = self._measures[name]
+            cells[:, place] = sites.value(measure) if name in self._shared else measure.at(sites)
+        cells[self._status.version(projects, moments) < 0] = np.nan
+
+    def inherent_grade(self, project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
+        """固有风险等级 1 to 5 and the rule that decided: grade, rule, zh, en, fact, value, reference.
+
+        A row each, in the order given; all missing where the project or its key facts are not on file
+        (信息不足). Raises PolicyUndefined if no policy was in force on a day asked about.
+        """
+        projects, moments = self._asked(project_ids, as_of)
+        measure = next(one for one in self._measures.values() if isinstance(one, InherentGrade))
+        for day in np.unique(moments // DAY).tolist():
+            measure.policies.policy_on(np.datetime64(day, "D").astype(object))
+        decided = measure.decided(Sites(projects, moments, self._links, self._groups))
+        on_file = self._status.version(projects, moments) >= 0
+        decided.loc[~on_file, ["grade", "value"]] = np.nan
+        decided.loc[~on_file, ["rule", "zh", "en", "fact", "reference"]] = None
+        return decided
+
+    def input_quality(self, project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
+        """Per table whether the project's records are PRESENT, LATE, MISSING, NOT_REQUIRED or NOT_DELIVERED.
+
+        A row each in the order given, a column a table; None for a project not on file at `as_of`. The last
+        two mean structurally missing: none to be expected of this site, or none delivered by the city.
+        """
+        named = {str(f.table): f.name for f in self.catalogue.features if f.measure == "input_state"}
+        codes = self.values(list(named.values()), project_ids, as_of)
+        return states_in_words(codes.set_axis(list(named), axis=1))
 
     def status(self, project_ids: Sequence[str], as_of: Any) -> NDArray[np.str_]:
         """UNKNOWN (not on file), NOT_STARTED, ACTIVE or FINISHED, as known at `as_of`."""
@@ -143,6 +199,9 @@ def _microseconds(moments: Any) -> Ints:
 
 
 def _register(records: Records, column: str) -> Register:
-    """All ids of a kind that occur in any table of the records."""
+    """All ids of a kind that occur in any table of the records, those of aliases included."""
     tables = [records.table(name) for name, held in contracts().items() if column in held.column_names]
-    return Register(name for table in tables for name in table[column].dropna().unique())
+    aliases = records.table("aliases")
+    renamed = aliases[aliases["kind"] == {"project_id": "PROJECT", "enterprise_id": "ENTERPRISE"}[column]]
+    columns = [*(table[column] for table in tables), renamed["old_id"], renamed["new_id"]]
+    return Register(name for names in columns for name in names.dropna().unique())

@@ -46,6 +46,7 @@ class FactTable:
         self.contract = contract
         self.frame = frame
         self._registers = {"project_id": projects, "enterprise_id": enterprises}
+        self._moments: dict[str, Ints] = {}
         self.recorded = self.moments("recorded_at")
 
     def __len__(self) -> int:
@@ -81,7 +82,9 @@ class FactTable:
 
     def moments(self, column: str) -> Ints:
         """A date or moment in microseconds, MISSING where there is none."""
-        return self.frame[column].to_numpy("datetime64[us]").view(np.int64)
+        if column not in self._moments:
+            self._moments[column] = self.frame[column].to_numpy("datetime64[us]").view(np.int64)
+        return self._moments[column]
 
     def closings(self, column: str, *, lingers_days: int = 0) -> Ints:
         """When a closing takes effect: not before the version that carries it; NEVER where there is none.

@@ -24,15 +24,35 @@ MEASURES = {
     "trend": "the count of a window minus that of the window before it",
     "latest": "a column of the latest fact in force, or that column over another",
     "shortfall": "one minus a column over another, of the latest fact in force",
+    "highest": "the highest value of a column among the facts in force",
+    "change": "the latest value minus the one that was known so many days earlier",
+    "sum_days": "whole days from the day in a column to the fact's own, summed over the facts in force, at least 0 each",
+    "delay_days": "whole days from the day in a column to the fact's own, of the latest fact in force",
+    "exposure_days": "days between a fact's day and its end that lie within the window, summed over the facts",
+    "missing_columns": "how many of the columns listed are missing in the fact in force",
     "days_since_latest": "whole days since the latest fact",
     "days_since_first": "whole days since the first fact",
     "days_until": "whole days until the day in a column",
-    RATIO: "one feature over another",
+    RATIO: "one feature over another; where declared, drawn toward the rate of a group where exposure is small",
+    "inherent_grade": "固有风险等级 by the policy in force: of its rules the first that holds decides",
+    "credit_class": "the class of the lowest valid credit score of the parties, by the policy in force",
+    "risk_matrix": "the cell of inherent grade and class of credit, by the policy in force",
+    "input_state": "0 present, 1 late, 2 missing, 3 not required, 4 not delivered by the city, by the policy in force",
+    "inputs_late": "how many tables are late",
+    "inputs_missing": "how many tables are missing though required",
     "season_sine": "sine of the day of the year",
     "season_cosine": "cosine of the day of the year",
 }
+BY_POLICY = ("inherent_grade", "credit_class", "risk_matrix", "inputs_late", "inputs_missing")
 SITE, EVERYWHERE, ELSEWHERE = "site", "everywhere", "elsewhere"
 SCOPES = (SITE, EVERYWHERE, ELSEWHERE)
+GROUPS = {
+    "city": ("the whole city", None, None),
+    "district": ("the site's district", "projects", "region_code"),
+    "category": ("the site's category of works", "projects", "category"),
+    "agency": ("the agency that visited last", "inspections", "agency_code"),
+    "team": ("the team that visited last", "inspections", "team_ref"),
+}  # what a group is, and the table and column that say in which group a site is; None: all are in one
 
 
 @dataclass(frozen=True)
@@ -41,9 +61,11 @@ class FactRule:
 
     A fact counts from `since` (None: from when it was recorded) until the first of `ends_by` takes effect.
     `named` says whether an enterprise named in a row answers instead of, or beside, the holder of the role.
+    `held` says when the role must have been held: on the day of the fact, or at the completion of the site.
     With `superseded_within` it ends where a later fact with the same values in those columns begins, even
     when that one has ended by `expires_by`, but not when it has ended by `ends_by`, as if it had never been. With
-    `ends_with_project` at the latest where its project is known to be finished or terminated.
+    `ends_with_project` at the latest where its project is known to be finished or terminated. A feature with
+    an `ends_by` of its own is bound by none of these.
     """
 
     table: str
@@ -53,6 +75,16 @@ class FactRule:
     expires_by: tuple[str, ...] = ()
     superseded_within: tuple[str, ...] = ()
     ends_with_project: bool = False
+    held: str = "on_the_day"
+
+
+@dataclass(frozen=True)
+class Shrinkage:
+    """A rate is drawn toward that of a group, as if `strength` units of the denominator came from there."""
+
+    numerator: str
+    denominator: str
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -60,10 +92,11 @@ class Feature:
     """One column of the matrix, declared once.
 
     `direction` is +1 or -1 where a larger value can only raise or lower the risk in the eyes of a person of
-    the trade, else 0. `where` keeps rows by column values, `needs` those that
-    state the columns. `window_days` counts from the day of the fact.
-    With `role` the feature speaks of the enterprise in that role, `scope` of its record everywhere or on its
-    other projects. In reasons `{v}` is the value times `shown_times`, `{n}` the window in days.
+    the trade, else 0. `where` keeps rows by column values, `needs` those that state the columns. `window_days`
+    counts from the day of the fact. With `role` the feature speaks of the enterprise in that role, with `group`
+    of a group of sites, `scope` of its record everywhere or on other projects than the one asked about. In
+    reasons `{v}` is the value times `shown_times`, `{n}` the window in days; without `in_reasons` it is never
+    shown as one.
     """
 
     name: str
@@ -85,22 +118,46 @@ class Feature:
     until: tuple[str, ...] = ()
     counts_from: str | None = None
     lingers_days: int = 0
-    distinct: str | None = None
+    distinct: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    no_later: Mapping[str, str] = field(default_factory=dict, hash=False)
+    ends_by: tuple[str, ...] | None = None
+    not_open_when: Mapping[str, tuple[str | bool, ...]] = field(default_factory=dict, hash=False)
     role: str | None = None
+    group: str | None = None
     scope: str = SITE
     scale: int = 1
     missing_as: float | None = None
     ranks: Mapping[str, float] = field(default_factory=dict, hash=False)
+    among: tuple[str, ...] = ()
+    steps: tuple[float, ...] = ()
+    counted: tuple[str, ...] = ()
     numerator: str | None = None
     denominator: str | None = None
+    per: float = 1.0
+    shrunk: Shrinkage | None = None
+    reference: str = ""
     direction: int = 0
     gameable: bool = False
     in_model: bool = True
+    in_reasons: bool = True
     shown_times: float = 1.0
+
+    @property
+    def subject(self) -> str | None:
+        """Whom the feature speaks of: the site itself (None), the holder of a role, or a group."""
+        return self.role or self.group
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The features this one is made of."""
+        drawn = (self.shrunk.numerator, self.shrunk.denominator) if self.shrunk else ()
+        return tuple(filter(None, (self.numerator, self.denominator, *drawn)))
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every contract column the feature reads besides ids and `recorded_at`."""
-        named: tuple[Any, ...] = (self.column, self.over, self.since, self.counts_from, self.distinct)
-        return tuple(dict.fromkeys([*filter(None, named), *self.until, *self.where, *self.needs]))
+        named: tuple[Any, ...] = (self.column, self.over, self.since, self.counts_from, *self.distinct)
+        listed = (*self.until, *self.where, *self.needs, *self.counted, *self.not_open_when)
+        compared = (*self.no_later, *self.no_later.values(), *(self.ends_by or ()))
+        return tuple(dict.fromkeys([*filter(None, named), *listed, *compared]))

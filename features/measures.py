@@ -8,82 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data_contracts.progress import Progress
+from features.asked_sites import Floats, Measure, Sites
+from features.exposure import Exposure
 from features.fact_shelf import FactShelf
-from features.feature import ELSEWHERE, RATIO, Feature
-from features.kernels import is_compiled
-from features.party_links import PartyLinks
-from features.step_functions import DAY, MISSING, Ints, LeadingFact, RunningSum
-
-Floats = NDArray[np.float64]
-
-
-class Sites:
-    """The rows asked for: a project's number and a moment each, and who holds which role there then."""
-
-    def __init__(self, projects: Ints, as_of: Ints, links: PartyLinks) -> None:
-        self.projects = projects
-        self.as_of = as_of
-        self._links = links
-        self._holders: dict[str, Ints] = {}
-
-    def holders(self, role: str) -> Ints:
-        """The enterprise in the role per row, -1 where none is on file."""
-        if role not in self._holders:
-            rows = self._links.holder(role).at(self.projects, self.as_of)
-            self._holders[role] = np.append(self._links.enterprises, -1)[rows]
-        return self._holders[role]
-
-    def subjects(self, role: str | None) -> Ints:
-        return self.projects if role is None else self.holders(role)
-
-
-class Measure(Protocol):
-    """A feature ready to be looked up."""
-
-    def at(self, sites: Sites) -> Floats:
-        """The value of each row, NaN where it is missing."""
-        ...
+from features.feature import Feature
+from features.step_functions import DAY, MISSING, Ints, LeadingFact
+from features.subject_sums import SubjectSum
 
 
 @dataclass(frozen=True)
 class Total:
-    """A count or sum of facts in force; with `own`, without those of the project asked about."""
+    """A count or sum of facts in force, in the declared unit."""
 
-    role: str | None
-    total: RunningSum
-    own: RunningSum | None
-    pairs: Ints
-    enterprise_count: int
+    amount: SubjectSum
     scale: int
 
     @classmethod
     def build(cls, feature: Feature, shelf: FactShelf) -> Total:
         spans = shelf.spans(feature)
         if feature.distinct:
-            spans = spans.united(shelf.groups(feature, spans))
+            spans = spans.united(shelf.same_things(feature, spans))
         weights = shelf.weights(feature)[spans.rows]
-        elsewhere = feature.scope == ELSEWHERE
-        pairs, own = np.empty(0, np.int64), None
-        if elsewhere:
-            pairs, own = shelf.own_part(feature, spans, weights)
-        total = RunningSum.of(spans, weights, shelf.entity_count(feature))
-        return cls(feature.role, total, own, pairs, len(shelf.enterprises), feature.scale)
+        return cls(SubjectSum.of(feature, shelf, spans, weights), feature.scale)
 
     def at(self, sites: Sites) -> Floats:
-        subjects = sites.subjects(self.role)
-        totals = self.total.at(subjects, sites.as_of)
-        if self.own is not None and len(self.pairs):
-            pair = sites.projects * self.enterprise_count + subjects
-            place = np.minimum(np.searchsorted(self.pairs, pair), len(self.pairs) - 1)
-            known = (self.pairs[place] == pair) & (subjects >= 0)
-            totals = totals - self.own.at(np.where(known, place, -1), sites.as_of)
-        return np.where(subjects < 0, np.nan, totals / self.scale)
+        subjects = sites.subjects(self.amount.subject)
+        return np.where(subjects < 0, np.nan, self.amount.at(sites) / self.scale)
 
 
 @dataclass(frozen=True)
@@ -106,7 +59,7 @@ class Trend:
 class LatestValue:
     """A value of the latest fact in force that carries one."""
 
-    role: str | None
+    subject: str | None
     leading: LeadingFact
     values: Floats
 
@@ -114,17 +67,39 @@ class LatestValue:
     def build(cls, feature: Feature, shelf: FactShelf) -> LatestValue:
         values = shelf.values(feature)
         leading = shelf.leading(feature, present=~np.isnan(values))
-        return cls(feature.role, leading, np.append(values, np.nan))
+        return cls(feature.subject, leading, np.append(values, np.nan))
+
+    @classmethod
+    def highest(cls, feature: Feature, shelf: FactShelf) -> LatestValue:
+        values = shelf.values(feature)
+        return cls(feature.subject, shelf.highest(feature, values), np.append(values, np.nan))
 
     def at(self, sites: Sites) -> Floats:
-        return self.values[self.leading.at(sites.subjects(self.role), sites.as_of)]
+        return self.values[self.leading.at(sites.subjects(self.subject), sites.as_of)]
+
+
+@dataclass(frozen=True)
+class Change:
+    """The latest value minus the one known some days earlier, both of the present subject."""
+
+    latest: LatestValue
+    days: int
+
+    @classmethod
+    def build(cls, feature: Feature, shelf: FactShelf) -> Change:
+        return cls(LatestValue.build(shelf.without_window(feature), shelf), int(feature.window_days or 0))
+
+    def at(self, sites: Sites) -> Floats:
+        latest = self.latest
+        before = latest.leading.at(sites.subjects(latest.subject), sites.as_of - self.days * DAY)
+        return latest.at(sites) - latest.values[before]
 
 
 @dataclass(frozen=True)
 class DaysBetween:
     """Whole days from a fact's day to `as_of` (or the other way round), of the latest or the first fact."""
 
-    role: str | None
+    subject: str | None
     leading: LeadingFact
     days: Ints
     sign: int
@@ -146,10 +121,10 @@ class DaysBetween:
         table = shelf.table(feature)
         days = table.moments(feature.column) if feature.column else shelf.since(feature)
         leading = shelf.leading(feature, present=days != MISSING, first=first)
-        return cls(feature.role, leading, np.append(days, MISSING), sign)
+        return cls(feature.subject, leading, np.append(days, MISSING), sign)
 
     def at(self, sites: Sites) -> Floats:
-        days = self.days[self.leading.at(sites.subjects(self.role), sites.as_of)]
+        days = self.days[self.leading.at(sites.subjects(self.subject), sites.as_of)]
         missing = days == MISSING
         gap = self.sign * (sites.as_of - np.where(missing, 0, days))
         return np.where(missing, np.nan, np.floor_divide(gap, DAY))
@@ -177,43 +152,21 @@ class Season:
         return np.asarray(self.wave(2 * np.pi * day / 365.25))
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """One feature over another; missing where the denominator is zero or missing."""
-
-    numerator: Measure
-    denominator: Measure
-
-    def at(self, sites: Sites) -> Floats:
-        above, below = self.numerator.at(sites), self.denominator.at(sites)
-        return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
-
-
 BUILDERS: dict[str, Callable[[Feature, FactShelf], Measure]] = {
     "count": Total.build,
     "sum": Total.build,
     "trend": Trend.build,
     "latest": LatestValue.build,
     "shortfall": LatestValue.build,
+    "missing_columns": LatestValue.build,
+    "delay_days": LatestValue.build,
+    "highest": LatestValue.highest,
+    "change": Change.build,
+    "sum_days": Total.build,
+    "exposure_days": Exposure.build,
     "days_since_latest": DaysBetween.since_latest,
     "days_since_first": DaysBetween.since_first,
     "days_until": DaysBetween.until_day,
     "season_sine": Season.sine,
     "season_cosine": Season.cosine,
 }
-
-
-def build_measures(features: tuple[Feature, ...], shelf: FactShelf, progress: Progress) -> dict[str, Measure]:
-    """Every feature's measure by name; ratios are made of the others."""
-    built: dict[str, Measure] = {}
-    step = "特征索引 / feature index"
-    if not is_compiled():
-        step = "特征索引（首次运行，编译代码一次） / feature index (first run: code is compiled once)"
-    for done, feature in enumerate(sorted(features, key=lambda feature: feature.measure == RATIO)):
-        progress(step, done, len(features))
-        if feature.measure == RATIO:
-            built[feature.name] = Ratio(built[str(feature.numerator)], built[str(feature.denominator)])
-        else:
-            built[feature.name] = BUILDERS[feature.measure](feature, shelf)
-    progress(step, len(features), len(features))
-    return built

@@ -11,42 +11,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.fact_table import FactTable
-from features.step_functions import MISSING, LeadingFact, Spans, ranks_by
+from features.renamings import Renamings
+from features.span_joins import concatenated, joined, meetings, once_each
+from features.step_functions import MISSING, Ints, LeadingFact, Spans, ranks_by
 
 
 class PartyLinks:
     """The versions of `project_parties`, by role."""
 
-    def __init__(self, parties: FactTable, project_count: int) -> None:
+    def __init__(self, parties: FactTable, project_count: int, sites: Renamings, firms: Renamings) -> None:
         self._parties = parties
         self._project_count = project_count
         self._role = parties.frame["role"]
         self._valid_from = parties.moments("valid_from")
         self._valid_to = parties.moments("valid_to")
+        self._sites = sites
+        self._firms = firms
         self._holders: dict[str, LeadingFact] = {}
 
-    @property
-    def enterprises(self) -> np.ndarray:
-        """The enterprise of each row that `holder` answers with."""
-        return self._parties.enterprises
+    def enterprise(self, role: str, projects: Ints, as_of: Ints) -> Ints:
+        """The enterprise in the role by its present name, -1 where none is on file."""
+        rows = self.holder(role).at(projects, as_of)
+        return self._firms.current(np.append(self._parties.enterprises, -1)[rows], as_of)
 
     def holder(self, role: str) -> LeadingFact:
         """The row of the party in the role at `as_of`, per project; of several, the one that joined last."""
         if role not in self._holders:
-            spans = self._in_role(role).narrowed(
-                starts=self._valid_from[self._rows(role)],
-                ends=self._parties.closings("valid_to")[self._rows(role)],
-            )
+            spans = self._in_role(role)
+            leaves = self._parties.closings("valid_to")
+            spans = spans.narrowed(starts=self._valid_from[spans.rows], ends=leaves[spans.rows])
             ranks = ranks_by(self._valid_from[spans.rows], self._parties.enterprises[spans.rows])
             self._holders[role] = LeadingFact.of(spans, ranks, self._project_count)
         return self._holders[role]
 
-    def attributed(
-        self, facts: FactTable, known: Spans, since: np.ndarray, role: str, *, named: str
-    ) -> Spans:
+    def attributed(self, facts: FactTable, known: Spans, days: np.ndarray, role: str, *, named: str) -> Spans:
         """The facts as spans of the enterprises in `role` that they belong to.
 
-        `known`: one span a fact, by its row; `since`: the day each row happened. `named` says what an
+        `known`: facts by their rows; `days`: the day the role was held, one a span. `named` says what an
         enterprise named in the row does to the holder of the role: "instead" or "beside" it.
         """
         answerable = self._answerable_in(facts, role)[known.rows]
@@ -56,35 +57,26 @@ class PartyLinks:
         through_role = answerable & (facts.projects[known.rows] >= 0)
         if named == "instead":
             through_role &= enterprise < 0
-        held = self._held_on_the_day(facts, known.kept(through_role), since, role)
-        both = Spans(*(np.concatenate(pair) for pair in zip(_arrays(by_name), _arrays(held), strict=True)))
-        return both.united(both.rows * (both.entities.max(initial=0) + 1) + both.entities)
+        held = self._held_on_the_day(facts, known.kept(through_role), days[through_role], role)
+        return self._firms.passed_on(once_each(concatenated(by_name, held)))
 
     def _answerable_in(self, facts: FactTable, role: str) -> NDArray[np.bool_]:
-        """Rows whose `role`, where the table has one, is not that of another party."""
-        if "role" not in facts.contract.column_names:
-            return np.ones(len(facts), bool)
-        answerable = facts.frame["role"]
-        return (answerable.isna() | (answerable == role)).to_numpy(bool)
+        """Rows whose party answerable, where the table names one, is not in another role."""
+        for column in ("role", "responsible_role"):
+            if column in facts.contract.column_names:
+                answerable = facts.frame[column]
+                return (answerable.isna() | (answerable == role)).to_numpy(bool)
+        return np.ones(len(facts), bool)
 
-    def _held_on_the_day(self, facts: FactTable, known: Spans, since: np.ndarray, role: str) -> Spans:
+    def _held_on_the_day(self, facts: FactTable, known: Spans, days: np.ndarray, role: str) -> Spans:
         """Each fact of a site joined with every party version of the role that covers its day."""
         parties = self._in_role(role)
-        parties = parties.taken(np.argsort(parties.entities, kind="stable"))
-        projects = facts.projects[known.rows]
-        first = np.searchsorted(parties.entities, projects, "left")
-        count = np.searchsorted(parties.entities, projects, "right") - first
-        fact = np.repeat(np.arange(len(projects)), count)
-        place = np.arange(len(fact)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
-        party, day = parties.rows[place], since[known.rows[fact]]
+        left, right = meetings(facts.projects[known.rows], parties)
+        party, day = parties.rows[right], days[left]
         leaves = self._valid_to[party]
         covers = (self._valid_from[party] <= day) & ((leaves == MISSING) | (day < leaves))
-        joined = Spans(
-            known.rows[fact], self._parties.enterprises[party], known.starts[fact], known.ends[fact]
-        )
-        return joined.kept(covers).narrowed(
-            starts=parties.starts[place][covers], ends=parties.ends[place][covers]
-        )
+        left, right = left[covers], right[covers]
+        return joined(known, left, self._parties.enterprises[party[covers]], parties, right).narrowed()
 
     def _rows(self, role: str) -> np.ndarray:
         return np.flatnonzero((self._role == role).to_numpy(bool))
@@ -93,8 +85,5 @@ class PartyLinks:
         """The role's party versions, by project, from when to when each was the version on file."""
         rows = self._rows(role)
         parties = self._parties
-        return Spans(rows, parties.projects[rows], parties.recorded[rows], parties.in_force_until[rows])
-
-
-def _arrays(spans: Spans) -> tuple[np.ndarray, ...]:
-    return spans.rows, spans.entities, spans.starts, spans.ends
+        spans = Spans(rows, parties.projects[rows], parties.recorded[rows], parties.in_force_until[rows])
+        return self._sites.passed_on(spans)

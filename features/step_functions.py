@@ -13,9 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import kernels
+from features.sorting import (
+    NEVER,
+    NOTHING,
+    Ints,
+    by_entity,
+    on_all_cores,
+    order_by_entity,
+    slices,
+    window_ends,
+)
 
-Ints = NDArray[np.int64]
-NEVER = np.iinfo(np.int64).max
 MISSING = np.iinfo(np.int64).min
 DAY = 86_400_000_000
 
@@ -53,15 +61,16 @@ class Spans:
 class RunningSum:
     """A sum of integers per entity over time; 0 before the first change and for an entity below 0.
 
+    It is what has started at or before a moment less what has ended, each in a tally of its own.
+
     >>> spans = Spans(rows=np.array([0, 1]), entities=np.array([0, 0]), starts=np.array([10, 20]),
     ...               ends=np.array([30, NEVER]))
     >>> RunningSum.of(spans, np.array([1, 1]), entities=1).at(np.zeros(4, int), np.array([9, 10, 29, 30]))
     array([0, 1, 2, 1])
     """
 
-    offsets: Ints
-    moments: Ints
-    totals: Ints
+    starts: Tally
+    ends: Tally
 
     @classmethod
     def of(cls, spans: Spans, weights: Ints, entities: int) -> RunningSum:
@@ -69,34 +78,132 @@ class RunningSum:
 
         Where a fact's next version goes on with the same weight, nothing changes in between.
         """
-        begins, ends = np.ones(len(weights), bool), spans.ends < NEVER
+        starts, ends = spans.starts, spans.ends
         goes_on = (
             (spans.entities[1:] == spans.entities[:-1])
             & (weights[1:] == weights[:-1])
-            & (spans.starts[1:] == spans.ends[:-1])
+            & (starts[1:] == ends[:-1])
         )
-        begins[1:] &= ~goes_on
-        ends[:-1] &= ~goes_on
-        who = np.concatenate([spans.entities[begins], spans.entities[ends]])
-        when = np.concatenate([spans.starts[begins], spans.ends[ends]])
-        change = np.concatenate([weights[begins], -weights[ends]])
-        order, change_offsets = kernels.by_entity_and_moment(who, when, entities)
-        offsets = np.empty(entities + 1, np.int64)
-        moments, totals = kernels.running_totals(change_offsets, when[order], change[order], offsets)
-        return cls(offsets, moments, totals)
+        if goes_on.any():
+            starts, ends = starts.copy(), ends.copy()
+            starts[1:][goes_on] = NEVER
+            ends[:-1][goes_on] = NEVER
+        return cls(
+            Tally.of(spans.entities, starts, weights, entities),
+            Tally.of(spans.entities, ends, weights, entities),
+        )
 
-    def at(self, entities: Ints, as_of: Ints) -> Ints:
-        if not len(self.totals):
-            return np.zeros(len(entities), np.int64)
-        found = kernels.last_at_or_before(self.offsets, self.moments, entities, as_of)
-        return np.where(found < 0, 0, self.totals[found])
+    def at(self, entities: Ints, as_of: Ints, started: Ints | None = None) -> Ints:
+        """The sum per entity and moment; `started`: `starts` at these, where it is known already."""
+        totals = self.ends.at(entities, as_of)
+        return np.subtract(
+            self.starts.at(entities, as_of) if started is None else started, totals, out=totals
+        )
 
     def last_change(self, entities: Ints, as_of: Ints) -> Ints:
-        """The moment of the last change at or before `as_of`, MISSING where there was none."""
-        if not len(self.totals):
-            return np.full(len(entities), MISSING, np.int64)
+        """The moment of the last start or end at or before `as_of`, MISSING where there was none."""
+        return np.maximum(self.starts.last(entities, as_of), self.ends.last(entities, as_of))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Moments per entity in order, and what they add up to: `unit` each, or running `totals` over them all.
+
+    `totals` is empty where every moment adds the same; otherwise totals[i] is the sum of the first i weights.
+    """
+
+    offsets: Ints
+    moments: Ints
+    totals: Ints
+    unit: int
+
+    @classmethod
+    def of(cls, entities: Ints, moments: Ints, weights: Ints, count: int) -> Tally:
+        """What comes at each moment, for entities 0 to `count` - 1; what is NEVER to come is left out."""
+        unit = int(weights[0]) if len(weights) else 1
+        if (weights == unit).all():
+            ordered, offsets = by_entity(entities, moments, count)
+            return cls(offsets, ordered, NOTHING, unit)
+        order, ordered, offsets = order_by_entity(entities, moments, count)
+        totals = np.zeros(len(order) + 1, np.int64)
+        np.cumsum(weights[order], out=totals[1:])
+        return cls(offsets, ordered, totals, 1)
+
+    def at(self, entities: Ints, as_of: Ints) -> Ints:
+        """What has come at or before `as_of`."""
+        tally, sums = (self.offsets, self.moments, self.totals, self.unit), np.empty(len(entities), np.int64)
+        on_all_cores(
+            lambda part: kernels.tallied(part, tally, (entities, as_of), sums),
+            slices(len(entities)),
+            len(entities),
+        )
+        return sums
+
+    def last(self, entities: Ints, as_of: Ints) -> Ints:
+        """The last moment at or before `as_of`, MISSING where there is none."""
         found = kernels.last_at_or_before(self.offsets, self.moments, entities, as_of)
-        return np.where(found < 0, MISSING, self.moments[found])
+        return np.where(found < 0, MISSING, np.append(self.moments, MISSING)[found])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Rows asked for in the order of entity and moment, so that neighbours look at the same facts.
+
+    `places` says where each row stood; rows of no entity are left out.
+    """
+
+    places: Ints
+    entities: Ints
+    as_of: Ints
+
+    @classmethod
+    def of(cls, entities: Ints, as_of: Ints, count: int) -> Asked:
+        places, moments, offsets = order_by_entity(entities, as_of, count)
+        return cls(places, np.repeat(np.arange(count), np.diff(offsets)), moments)
+
+
+@dataclass(frozen=True)
+class WindowedFacts:
+    """Facts that count from a start until a window after the day they happened, or until they end if sooner.
+
+    The facts are put in order once for all windows, and what has started is the same for all of them: a fact
+    on file only after the window has passed starts and ends at that moment, which adds nothing.
+
+    >>> spans = Spans(rows=np.array([0, 1]), entities=np.array([0, 0]), starts=np.array([10, 20]),
+    ...               ends=np.array([NEVER, 24]))
+    >>> facts = WindowedFacts.of(spans, since=np.array([9, 15]), weights=np.array([1, 1]), entities=1)
+    >>> facts.within(4).at(np.zeros(4, int), np.array([9, 10, 12, 13]))
+    array([0, 1, 1, 0])
+    >>> facts.within(100).at(np.zeros(3, int), np.array([19, 23, 24]))
+    array([1, 2, 1])
+    """
+
+    starts: Tally
+    since: Ints
+    ends: Ints
+    weights: Ints | None
+
+    @classmethod
+    def of(cls, spans: Spans, since: Ints, weights: Ints, entities: int) -> WindowedFacts:
+        """`since`: the moment each span's fact happened."""
+        unit = int(weights[0]) if len(weights) else 1
+        if (weights == unit).all() and (spans.ends == NEVER).all():
+            since, starts, offsets = order_by_entity(spans.entities, spans.starts, entities, carried=since)
+            return cls(Tally(offsets, starts, NOTHING, unit), since, NOTHING, None)
+        order, starts, offsets = order_by_entity(spans.entities, spans.starts, entities)
+        in_order = weights[order]
+        totals = np.concatenate([[0], np.cumsum(in_order)])
+        return cls(Tally(offsets, starts, totals, 1), since[order], spans.ends[order], in_order)
+
+    def within(self, window: int) -> RunningSum:
+        """The sum over the facts of the last `window` microseconds."""
+        offsets, facts = self.starts.offsets, (self.starts.moments, self.since, self.ends)
+        if self.weights is None:
+            ends = window_ends(offsets, facts, window)
+            return RunningSum(self.starts, Tally(offsets, ends, NOTHING, self.starts.unit))
+        ends = np.maximum(np.minimum(self.since + window, self.ends), self.starts.moments)
+        entities = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        return RunningSum(self.starts, Tally.of(entities, ends, self.weights, len(offsets) - 1))
 
 
 @dataclass(frozen=True)
@@ -113,10 +220,10 @@ class LeadingFact:
     @classmethod
     def of(cls, spans: Spans, ranks: Ints, entities: int) -> LeadingFact:
         """`ranks`: one a span, distinct among the spans of an entity that are in force together."""
-        order, span_offsets = kernels.by_entity_and_moment(spans.entities, spans.starts, entities)
+        order, starts, span_offsets = order_by_entity(spans.entities, spans.starts, entities)
         offsets = np.empty(entities + 1, np.int64)
         moments, leaders = kernels.follow_highest(
-            span_offsets, spans.starts[order], spans.ends[order], ranks[order], offsets
+            span_offsets, starts, spans.ends[order], ranks[order], offsets
         )
         rows = np.append(spans.rows[order], -1)[leaders]
         return cls(offsets, moments, rows)

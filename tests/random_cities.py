@@ -12,21 +12,45 @@ from features.catalogue import Catalogue
 FIRST_DAY = pd.Timestamp("2023-01-01")
 DAYS = 900
 PROJECTS, ENTERPRISES = ("P1", "P2", "P3"), ("E1", "E2", "E3")
-ROLES = ("GC", "GC", "GC", "SUPV", "SUPV", "SUB_PRO")
-MORE = {"project_parties": 3, "violations": 3, "credit_records": 2, "attendance": 4, "orders": 2}
+ROLES = ("GC", "GC", "GC", "SUPV", "SUPV", "OWNER", "CRANE", "SUB_PRO")
+MORE = {
+    "project_parties": 4,
+    "defects": 2,
+    "dangerous_works": 2,
+    "inspections": 2,
+    "violations": 3,
+    "credit_records": 2,
+    "attendance": 4,
+    "orders": 2,
+}
 
 
 def random_city(seed: int, catalogue: Catalogue, *, facts: int = 12) -> dict[str, pd.DataFrame]:
     """Tables of a city in which records are late, corrected, closed, revoked, withdrawn and incomplete."""
     rng = np.random.default_rng(seed)
-    wanted = {one: values for feature in catalogue.features for one, values in _wanted(feature)}
-    return {
+    wanted: dict[tuple[str, str], tuple] = {}
+    for feature in catalogue.features:
+        for one, values in _wanted(feature):
+            wanted[one] = tuple(dict.fromkeys([*wanted.get(one, ()), *values]))
+    tables = {
         name: _table(rng, contracts()[name], facts * MORE.get(name, 1), wanted) for name in catalogue.rules
     }
+    return tables | {"aliases": _aliases(rng)}
+
+
+def _aliases(rng: np.random.Generator) -> pd.DataFrame:
+    """A few renamings, some in a circle, late, withdrawn or of ids that nobody has."""
+    table = _table(rng, contracts()["aliases"], 3, {})
+    ids = {"PROJECT": (*PROJECTS, "P9"), "ENTERPRISE": (*ENTERPRISES, "E9")}
+    kinds = [str(kind) for kind in rng.choice(list(ids), len(table))]
+    old, new = ([str(rng.choice(ids[kind])) for kind in kinds] for _ in range(2))
+    return table.assign(kind=kinds, old_id=old, new_id=new)
 
 
 def _wanted(feature) -> list[tuple[tuple[str, str], tuple]]:
-    return [((feature.table, column), values) for column, values in feature.where.items()]
+    liked = [*feature.where.items(), *feature.not_open_when.items()]
+    liked += [(feature.column, feature.among)] if feature.among else []
+    return [((feature.table, column), values) for column, values in liked]
 
 
 def _table(rng: np.random.Generator, table: TableContract, facts: int, wanted: dict) -> pd.DataFrame:
@@ -55,9 +79,19 @@ def _value(rng: np.random.Generator, table: TableContract, column: Column, numbe
         return f"{table.name}-{number // 2 if len(table.key) > 1 else number}"
     if not column.required and rng.random() < (0.6 if column.is_closing else 0.25):
         return None
+    if column.kind == "text" and (table.name, column.name) in wanted and rng.random() < 0.5:
+        return str(rng.choice(wanted[table.name, column.name]))
     if column.kind == "code":
         return _code(rng, column, wanted.get((table.name, column.name), ()))
-    return DRAWN[column.kind](rng)
+    return _drawn(rng, column)
+
+
+def _drawn(rng: np.random.Generator, column: Column):
+    value = DRAWN[column.kind](rng)
+    if column.granularity == "month":
+        return value.replace(day=1)
+    above = column.minimum if column.kind in ("integer", "number") and (column.minimum or 0) > 0 else None
+    return value if above is None else value + above
 
 
 def _code(rng: np.random.Generator, column: Column, liked: tuple) -> str:

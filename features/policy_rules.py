@@ -1,0 +1,76 @@
+"""Rules of dated policies over features: which conditions hold, which rule decides, on whose day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_contracts.errors import ContractInvalid
+from data_contracts.policy import LINE, Policy, PolicyFile
+from data_contracts.policy_checks import conditions_of
+from features.asked_sites import Floats, Sites
+from features.step_functions import DAY, NEVER
+
+Facts = Callable[[str], Floats]
+Held = NDArray[np.bool_]
+_EPOCH = date(1970, 1, 1)
+
+
+def holds(rule: Mapping[str, Any], facts: Facts, rows: int) -> Held:
+    """Rows for which all conditions under `all` and one under `any` hold; a missing fact holds nothing."""
+    held = np.ones(rows, bool)
+    for condition in rule.get("all") or ():
+        held &= condition_holds(condition, facts(condition["fact"]))
+    if rule.get("any"):
+        held &= np.logical_or.reduce([condition_holds(one, facts(one["fact"])) for one in rule["any"]])
+    return held
+
+
+def condition_holds(condition: Mapping[str, Any], values: Floats) -> Held:
+    """Whether the value lies within the bounds; at_least and at_most are inclusive."""
+    held = ~np.isnan(values)
+    if "at_least" in condition:
+        held &= values >= condition["at_least"]
+    if "at_most" in condition:
+        held &= values <= condition["at_most"]
+    if "below" in condition:
+        held &= values < condition["below"]
+    if "is" in condition:
+        held &= values == float(condition["is"])
+    return held
+
+
+def rows_of(policies: PolicyFile, sites: Sites) -> Iterator[tuple[Policy, Held]]:
+    """Each policy with the rows whose moment lies in the days it was in force."""
+    for policy in policies.policies:
+        begins = (policy.valid_from - _EPOCH).days * DAY
+        ends = NEVER if policy.valid_until is None else (policy.valid_until - _EPOCH).days * DAY
+        yield policy, (begins <= sites.as_of) & (sites.as_of < ends)
+
+
+def facts_of(policies: PolicyFile) -> dict[str, int]:
+    """The features that the policies ask for, with the line that names each first."""
+    found: dict[str, int] = {}
+    for policy in policies.policies:
+        content = policy.content
+        listed = [*content.get("needs_any", ()), *content.get("credit", {}).get("facts", ())]
+        found |= {fact: policy.line for fact in listed if fact not in found}
+        rules = [*content.get("rules", ()), *(one.get("required") or {} for one in content.get("tables", ()))]
+        for condition in (one for rule in rules for one in conditions_of(rule)):
+            found.setdefault(condition["fact"], condition[LINE])
+    return found
+
+
+def refuse_unknown_facts(policies: PolicyFile, known: set[str]) -> None:
+    """Raises ContractInvalid for facts that are no features, each with its line."""
+    strangers = {fact: line for fact, line in facts_of(policies).items() if fact not in known}
+    if strangers:
+        listed = "; ".join(f"line {line}: there is no feature {fact}" for fact, line in strangers.items())
+        raise ContractInvalid(
+            zh=f"政策文件 {policies.name}.yaml 引用了特征目录中没有的事实：{'、'.join(strangers)}。",
+            en=f"The policy file {policies.name}.yaml asks for unknown facts: {listed}.",
+        )

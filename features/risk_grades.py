@@ -1,0 +1,120 @@
+"""固有风险等级 and the 风险矩阵: computed by dated policies over features, with the rule that decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_contracts.policy import Policy, PolicyFile
+from data_contracts.policy_checks import conditions_of
+from features.asked_sites import Floats, Measure, Sites
+from features.policy_rules import condition_holds, facts_of, holds, refuse_unknown_facts, rows_of
+
+
+class InherentGrade:
+    """Levels 1 to 5: of the rules in force on the day, the first that holds decides.
+
+    Missing where no policy was in force, or where none of the facts it needs is on file (信息不足).
+    """
+
+    def __init__(self, policies: PolicyFile, built: Mapping[str, Measure]) -> None:
+        refuse_unknown_facts(policies, set(built))
+        self.policies = policies
+        self._facts = {fact: built[fact] for fact in facts_of(policies)}
+        self._rules = [rule for policy in policies.policies for rule in _rules(policy)]
+        self._grades = np.array([*(float(rule["grade"]) for rule in self._rules), np.nan])
+
+    def at(self, sites: Sites) -> Floats:
+        return self._grades[self.deciding(sites)]
+
+    def deciding(self, sites: Sites) -> NDArray[np.int64]:
+        """The place of the rule that decides each row, -1 where none does."""
+        rows, first = len(sites.as_of), 0
+        chosen = np.full(rows, -1, np.int64)
+        for policy, in_force in rows_of(self.policies, sites):
+            known = [~np.isnan(self._fact(fact, sites)) for fact in policy.content["needs_any"]]
+            undecided = in_force & np.logical_or.reduce(known)
+            for place, rule in enumerate(_rules(policy), start=first):
+                held = undecided & holds(rule, lambda fact: self._fact(fact, sites), rows)
+                chosen[held] = place
+                undecided &= ~held
+            first += len(_rules(policy))
+        return chosen
+
+    def decided(self, sites: Sites) -> pd.DataFrame:
+        """Grade and deciding rule of each row: grade, rule, zh, en, fact, value, reference.
+
+        `fact` and `value` are the first condition of the rule that holds; missing for the rule that takes
+        what no other does. Without a grade everything is missing.
+        """
+        chosen = self.deciding(sites)
+        said = {word: [str(rule[word]) for rule in self._rules] for word in ("code", "zh", "en", "reference")}
+        facts, values = np.full(len(chosen), None, object), np.full(len(chosen), np.nan)
+        for place, rule in enumerate(self._rules):
+            rows = chosen == place
+            for condition in reversed(conditions_of(rule)):
+                found = self._fact(condition["fact"], sites)
+                by_this = rows & condition_holds(condition, found)
+                facts[by_this], values[by_this] = condition["fact"], found[by_this]
+        words = {word: np.array([*texts, None], object)[chosen] for word, texts in said.items()}
+        return pd.DataFrame(
+            {"grade": self._grades[chosen], "rule": words["code"], "zh": words["zh"], "en": words["en"]}
+            | {"fact": facts, "value": values, "reference": words["reference"]}
+        )
+
+    def _fact(self, fact: str, sites: Sites) -> Floats:
+        return sites.value(self._facts[fact])
+
+
+def _rules(policy: Policy) -> list[Mapping[str, Any]]:
+    return [*policy.content["rules"], policy.content["otherwise"]]
+
+
+@dataclass(frozen=True)
+class CreditClass:
+    """The class of the lowest valid credit score among the parties: 1 is best; missing without any score."""
+
+    policies: PolicyFile
+    scores: Mapping[str, Measure]
+
+    @classmethod
+    def build(cls, policies: PolicyFile, built: Mapping[str, Measure]) -> CreditClass:
+        refuse_unknown_facts(policies, set(built))
+        return cls(policies, {fact: built[fact] for fact in facts_of(policies)})
+
+    def at(self, sites: Sites) -> Floats:
+        ranks = np.full(len(sites.as_of), np.nan)
+        for policy, in_force in rows_of(self.policies, sites):
+            credit = policy.content["credit"]
+            lowest = np.fmin.reduce([sites.value(self.scores[fact]) for fact in credit["facts"]])
+            for one in reversed(credit["classes"]):
+                start = -np.inf if one["at_least"] is None else one["at_least"]
+                ranks[in_force & (lowest >= start)] = one["rank"]
+        return ranks
+
+
+@dataclass(frozen=True)
+class RiskMatrix:
+    """The cell of inherent grade and class of credit; missing where the inherent grade is."""
+
+    policies: PolicyFile
+    inherent: Measure
+    credit: Measure
+
+    def at(self, sites: Sites) -> Floats:
+        levels = np.full(len(sites.as_of), np.nan)
+        grade, rank = sites.value(self.inherent), sites.value(self.credit)
+        for policy, in_force in rows_of(self.policies, sites):
+            credit, cells = policy.content["credit"], policy.content["cells"]
+            columns = {one["rank"]: one["code"] for one in credit["classes"]}
+            for row in range(1, 6):
+                of_grade = in_force & (grade == row)
+                levels[of_grade] = cells[row][credit["unknown"]["code"]]
+                for number, code in columns.items():
+                    levels[of_grade & (rank == number)] = cells[row][code]
+        return levels
