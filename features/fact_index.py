@@ -2,59 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_contracts.contract import contracts
 from data_contracts.errors import InvalidInput
 from data_contracts.progress import Progress, silent
 from data_contracts.records import Records
-from features.asked_sites import Measure, Sites
+from features import lookup_kernels as kernel
 from features.catalogue import Catalogue
-from features.fact_shelf import FactShelf
-from features.fact_table import Register
+from features.city_facts import CityFacts
+from features.encoded_table import Floats
+from features.fed_changes import FedChanges
+from features.feeding import RECORDED, fed_with
 from features.input_quality import states_in_words
-from features.measure_building import Policies, build_measures, house_policies
-from features.party_links import PartyLinks
+from features.plans import Plan, Step, requests_of, steps_of
+from features.policy_features import Policies, PolicyFeatures, house_policies
 from features.risk_grades import InherentGrade
-from features.site_groups import SiteGroups
-from features.site_status import ACTIVE, SiteStatus
+from features.site_status import ACTIVE, FINISHED, delivered_since, status_of
+from features.site_values import SiteValues
 from features.sorting import on_all_cores
-from features.step_functions import DAY, Ints, RunningSum, Spans
+from features.step_curves import CurveBuilder, StepCurves
+from features.step_functions import DAY, Ints
+from features.step_requests import Request, site_version
 
-BLOCK = 32_768  # rows filled together: what a measure needs for them fits in the cache
+BLOCK = 4_096  # rows looked up together: what they need fits in the cache
+STATUS = ("on_file", "starts", "finishes", "delivered")
 
 
 class FactIndex:
     """Step functions per project and enterprise, built once from `Records` and then only looked up.
 
     Every row of an answer depends on its own project and moment alone. Nothing recorded after a row's
-    `as_of` reaches it.
+    `as_of` reaches it. `feed` gives an index that knows new records too; this one goes on answering as before.
     """
 
     def __init__(
-        self,
-        *,
-        catalogue: Catalogue,
-        projects: Register,
-        links: PartyLinks,
-        groups: SiteGroups,
-        status: SiteStatus,
-        recorded: LatestRecord,
-        measures: dict[str, Measure],
+        self, catalogue: Catalogue, policies: PolicyFeatures, city: CityFacts, curves: StepCurves
     ) -> None:
         self.catalogue = catalogue
-        self._projects = projects
-        self._links = links
-        self._groups = groups
-        self._status = status
-        self._recorded = recorded
-        self._measures = measures
-        self._shared = {part for feature in catalogue.features for part in feature.parts}
+        self._policies = policies
+        self._city = city
+        self._curves = curves
+        self._fed = FedChanges.none()
+        self._steps = _all_steps(catalogue, policies)
+        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._whole = {str(one.feature.table) for one in curves.numbers if not one.by_holder}
+        self._feeding = threading.Lock()
 
     @classmethod
     def build(
@@ -65,26 +63,59 @@ class FactIndex:
         *,
         policies: Policies | None = None,
     ) -> FactIndex:
-        """The index of one city's records; `progress` is told how many features are done.
+        """The index of one city's records; `progress` is told how many step functions are done.
 
         `policies` are those of the house unless others are given, by the names of their files.
         """
-        projects, enterprises = _register(records, "project_id"), _register(records, "enterprise_id")
-        shelf = FactShelf(records, catalogue.rules, projects, enterprises)
-        measures = build_measures(catalogue.features, shelf, policies or house_policies(), progress)
-        for role in {feature.role for feature in catalogue.features if feature.role}:
-            shelf.links.holder(role)
-        for group in {feature.group for feature in catalogue.features if feature.group}:
-            shelf.groups.prepare(group)
-        return cls(
-            catalogue=catalogue,
-            projects=projects,
-            links=shelf.links,
-            groups=shelf.groups,
-            status=SiteStatus(shelf.named("projects"), len(projects)),
-            recorded=LatestRecord.of(records, projects),
-            measures=measures,
-        )
+        by_policy = PolicyFeatures(catalogue.features, policies or house_policies())
+        city = CityFacts.of(records, catalogue.rules)
+        step = "特征索引 / feature index"
+        if not kernel.is_compiled():
+            step = "特征索引（首次运行，编译代码一次） / feature index (first run: code is compiled once)"
+        requests = _all_requests(catalogue, by_policy)
+        return cls(catalogue, by_policy, city, CurveBuilder(city.shelf()).build(requests, progress, step))
+
+    def feed(self, deliveries: Mapping[str, pd.DataFrame]) -> FactIndex:
+        """An index that knows these records too: typed frames by table, in the order of key and `recorded_at`.
+
+        The same to the last bit as an index built from all records together, for any moment. The two share
+        what did not change. Only the newest index may be fed. Raises InvalidInput for renamings (`aliases`),
+        which change whose history counts: build the index again.
+        """
+        if not self.takes(deliveries):
+            raise InvalidInput(
+                zh="更名记录（aliases）等不能增量载入，请重建特征索引。",
+                en="Renamings (aliases) and the like cannot be fed; build the index again.",
+                field="aliases",
+            )
+        known = {
+            name: rows for name, rows in deliveries.items() if name in self.catalogue.rules and len(rows)
+        }
+        if not known:
+            return self
+        with self._feeding:
+            fed = fed_with(self._city, self._curves, self._requests, self._fed, known)
+        index = FactIndex.__new__(FactIndex)
+        index.__dict__.update(self.__dict__, _fed=fed)
+        return index
+
+    def takes(self, tables: Iterable[str]) -> bool:
+        """Whether records of these tables can be fed.
+
+        Not a renaming, and not a table with a feature that looks over the facts of many holders at once for one
+        that leads, such as the latest accident of an enterprise on all its sites (the catalogue has none).
+        """
+        return not {"aliases", *self._whole} & set(tables)
+
+    @property
+    def fed_changes(self) -> int:
+        """How many changes were fed since the index was built; building it again makes it 0."""
+        return len(self._fed)
+
+    @property
+    def city(self) -> CityFacts:
+        """The facts behind the index."""
+        return self._city
 
     def matrix(self, project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """The catalogue's model features, a row for each project and moment in the order given.
@@ -96,20 +127,20 @@ class FactIndex:
 
     def values(self, names: Sequence[str], project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """As `matrix`, for the features named, those kept from models included."""
+        return pd.DataFrame(self.cells(names, project_ids, as_of), columns=list(names), copy=False)
+
+    def cells(self, names: Sequence[str], project_ids: Sequence[str], as_of: Any) -> Floats:
+        """As `values`, as a plain array (rows, names) laid out by column: what a single request needs."""
         projects, moments = self._asked(project_ids, as_of)
-        cells = np.empty((len(projects), len(names)), order="F")
+        cells = np.empty((len(names), len(projects)))
+        plan = self._plan((*names, "on_file"))
         blocks = [slice(low, low + BLOCK) for low in range(0, len(projects), BLOCK)]
         on_all_cores(
-            lambda rows: self._fill(cells[rows], names, projects[rows], moments[rows]), blocks, len(projects)
+            lambda rows: self._fill(plan, names, projects[rows], moments[rows], cells[:, rows]),
+            blocks,
+            len(projects),
         )
-        return pd.DataFrame(cells, columns=list(names), copy=False)
-
-    def _fill(self, cells: NDArray[np.float64], names: Sequence[str], projects: Ints, moments: Ints) -> None:
-        sites = Sites(projects, moments, self._links, self._groups)
-        for place, name in enumerate(names):
-            measure = self._measures[name]
-            cells[:, place] = sites.value(measure) if name in self._shared else measure.at(sites)
-        cells[self._status.version(projects, moments) < 0] = np.nan
+        return cells.T
 
     def inherent_grade(self, project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """固有风险等级 1 to 5 and the rule that decided: grade, rule, zh, en, fact, value, reference.
@@ -118,13 +149,14 @@ class FactIndex:
         (信息不足). Raises PolicyUndefined if no policy was in force on a day asked about.
         """
         projects, moments = self._asked(project_ids, as_of)
-        measure = next(one for one in self._measures.values() if isinstance(one, InherentGrade))
+        rule = next(one for one in self._policies.rules.values() if isinstance(one, InherentGrade))
         for day in np.unique(moments // DAY).tolist():
-            measure.policies.policy_on(np.datetime64(day, "D").astype(object))
-        decided = measure.decided(Sites(projects, moments, self._links, self._groups))
-        on_file = self._status.version(projects, moments) >= 0
-        decided.loc[~on_file, ["grade", "value"]] = np.nan
-        decided.loc[~on_file, ["rule", "zh", "en", "fact", "reference"]] = None
+            rule.policies.policy_on(np.datetime64(day, "D").astype(object))
+        found = self._looked_up((*rule.needs, "on_file"), projects, moments)
+        decided = rule.decided(SiteValues(moments, found))
+        unknown = np.isnan(found["on_file"])
+        decided.loc[unknown, ["grade", "value"]] = np.nan
+        decided.loc[unknown, ["rule", "zh", "en", "fact", "reference"]] = None
         return decided
 
     def input_quality(self, project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
@@ -139,26 +171,64 @@ class FactIndex:
 
     def status(self, project_ids: Sequence[str], as_of: Any) -> NDArray[np.str_]:
         """UNKNOWN (not on file), NOT_STARTED, ACTIVE or FINISHED, as known at `as_of`."""
-        return self._status.at(*self._asked(project_ids, as_of))
+        projects, moments = self._asked(project_ids, as_of)
+        found = self._looked_up(STATUS, projects, moments)
+        return status_of(moments, found["on_file"], found["starts"], found["finishes"])
 
     def latest_recorded_at(self, project_ids: Sequence[str], as_of: Any) -> NDArray[np.datetime64]:
         """When the newest fact about the project came on file, up to `as_of`; NaT where there is none."""
-        return self._recorded.at(*self._asked(project_ids, as_of)).view("datetime64[us]")
+        projects, moments = self._asked(project_ids, as_of)
+        latest = np.empty(len(projects), np.int64)
+        arrays = self._curves.pools, self._fed.arrays
+        kernel.last_changes(self._curves.recorded, *arrays, RECORDED, projects, moments, latest)
+        return latest.view("datetime64[us]")
 
     def sites(self, as_of: Any, *, delivered_within_months: int = 0) -> NDArray[np.str_]:
         """Ids of the sites started and not finished or terminated, as known at the one moment `as_of`.
 
         With `delivered_within_months` also those delivered no longer ago than that. Sorted by id.
         """
-        projects = np.arange(len(self._projects))
+        ids = self._city.projects.ids.copy()
+        projects = np.arange(len(ids))
         moments = np.broadcast_to(_microseconds([as_of]), len(projects)).copy()
-        chosen = self._status.at(projects, moments) == ACTIVE
+        found = self._looked_up(STATUS, projects, moments)
+        status = status_of(moments, found["on_file"], found["starts"], found["finishes"])
+        chosen = status == ACTIVE
         if delivered_within_months:
-            chosen |= self._status.delivered_since(projects, moments, delivered_within_months)
-        return np.array(self._projects.ids, dtype=str)[chosen]
+            recent = delivered_since(moments, found["delivered"], delivered_within_months)
+            chosen |= (status == FINISHED) & recent
+        return np.sort(np.array(ids, dtype=str)[chosen])
+
+    def _fill(self, plan: Plan, names: Sequence[str], projects: Ints, moments: Ints, cells: Floats) -> None:
+        found = self._evaluated(plan, projects, moments)
+        by_policy = self._policies.wanted(names)
+        if by_policy:
+            sites = SiteValues(moments, found)
+            for name in by_policy:
+                found[name] = self._policies.rules[name].at(sites)
+        for place, name in enumerate(names):
+            cells[place] = found[name]
+        cells[:, np.isnan(found["on_file"])] = np.nan
+
+    def _looked_up(self, names: tuple[str, ...], projects: Ints, moments: Ints) -> dict[str, Floats]:
+        return self._evaluated(self._plan(names), projects, moments)
+
+    def _evaluated(self, plan: Plan, projects: Ints, moments: Ints) -> dict[str, Floats]:
+        out = np.empty((len(plan.names), len(projects)))
+        kernel.evaluate(plan.arrays, self._curves.pools, self._fed.arrays, projects, moments, out)
+        return dict(zip(plan.names, out, strict=True))
+
+    def _plan(self, names: tuple[str, ...]) -> Plan:
+        if names not in self._plans:
+            self._plans[names] = Plan.of(self._policies.looked_up(names), self._steps, self._curves)
+        return self._plans[names]
+
+    @property
+    def _requests(self) -> list[Request]:
+        return list(self._curves.numbers)
 
     def _asked(self, project_ids: Sequence[str], as_of: Any) -> tuple[Ints, Ints]:
-        projects, moments = self._projects.numbers_of(project_ids), _microseconds(as_of)
+        projects, moments = self._city.projects.numbers_of(project_ids), _microseconds(as_of)
         if len(projects) != len(moments):
             raise InvalidInput(
                 zh=f"项目编号有 {len(projects)} 个，时点有 {len(moments)} 个，两者须一一对应。",
@@ -168,26 +238,14 @@ class FactIndex:
         return projects, moments
 
 
-class LatestRecord:
-    """The moments at which anything about a project came on file."""
+def _all_steps(catalogue: Catalogue, policies: PolicyFeatures) -> dict[str, Step]:
+    steps = steps_of((*catalogue.features, *policies.helpers))
+    return steps | {kind: Step(kernel.CARRIED, (site_version(kind),)) for kind in STATUS}
 
-    def __init__(self, changes: RunningSum) -> None:
-        self._changes = changes
 
-    @classmethod
-    def of(cls, records: Records, projects: Register) -> LatestRecord:
-        about = [
-            records.table(name) for name, held in contracts().items() if "project_id" in held.column_names
-        ]
-        who = np.concatenate([projects.numbers_of_column(table["project_id"]) for table in about])
-        when = np.concatenate(
-            [table["recorded_at"].to_numpy("datetime64[us]").view(np.int64) for table in about]
-        )
-        spans = Spans(np.arange(len(who)), who, when, np.full(len(who), np.iinfo(np.int64).max)).narrowed()
-        return cls(RunningSum.of(spans, np.ones(len(spans.rows), np.int64), len(projects)))
-
-    def at(self, projects: Ints, as_of: Ints) -> Ints:
-        return self._changes.last_change(projects, as_of)
+def _all_requests(catalogue: Catalogue, policies: PolicyFeatures) -> list[Request]:
+    steps = _all_steps(catalogue, policies)
+    return requests_of(steps, (*catalogue.features, *policies.helpers))
 
 
 def _microseconds(moments: Any) -> Ints:
@@ -196,12 +254,3 @@ def _microseconds(moments: Any) -> Ints:
     if np.isnat(given).any():
         raise InvalidInput(zh="时点 as_of 有缺失。", en="A moment in as_of is missing.", field="as_of")
     return np.ascontiguousarray(given).view(np.int64)
-
-
-def _register(records: Records, column: str) -> Register:
-    """All ids of a kind that occur in any table of the records, those of aliases included."""
-    tables = [records.table(name) for name, held in contracts().items() if column in held.column_names]
-    aliases = records.table("aliases")
-    renamed = aliases[aliases["kind"] == {"project_id": "PROJECT", "enterprise_id": "ENTERPRISE"}[column]]
-    columns = [*(table[column] for table in tables), renamed["old_id"], renamed["new_id"]]
-    return Register(name for names in columns for name in names.dropna().unique())

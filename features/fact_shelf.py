@@ -1,17 +1,16 @@
-"""The tables a catalogue reads, and what several features share: spans, filters, values, ranks."""
+"""The facts of a city, or of a few of its sites, as spans during which they count for a feature."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_contracts.contract import contract
-from data_contracts.records import Records
-from features.dangerous_work_scale import with_scale_judged
+from features.encoded_table import EncodedTable, Floats
 from features.fact_endings import outside, until_superseded
 from features.fact_table import FactTable, Register
 from features.feature import FactRule, Feature
@@ -21,53 +20,53 @@ from features.row_values import row_values, rows_kept, weights
 from features.site_groups import SiteGroups
 from features.site_status import finished_spans
 from features.span_joins import joined, meetings
-from features.step_functions import DAY, MISSING, Ints, LeadingFact, RunningSum, Spans, ranks_by
+from features.step_functions import DAY, MISSING, Ints, Spans, ranks_by
 
 OF_ONE_ID_ALONE = (
     "projects",
     "enterprises",
 )  # a new id has a row of its own; the old one's facts stand beside it
+PAIR_BITS = 25  # a site and another entity as one number: at most 33 million entities
 
 
 class FactShelf:
-    """Facts by table, read once; everything here may be forgotten when the measures are built."""
+    """Facts by table; everything here may be forgotten when the step functions are built.
+
+    `groups` numbers districts, categories, agencies and teams.
+    """
 
     def __init__(
-        self, records: Records, rules: Mapping[str, FactRule], projects: Register, enterprises: Register
-    ):
+        self,
+        rows: Callable[[str], EncodedTable],
+        rules: Mapping[str, FactRule],
+        projects: Register,
+        enterprises: Register,
+        groups: Mapping[str, Register],
+    ) -> None:
         self.projects = projects
         self.enterprises = enterprises
         self._rules = rules
-        self._records = records
+        self._rows = rows
         self._tables: dict[str, FactTable] = {}
-        self._known: dict[tuple[str, str | None], Spans] = {}
-        self._sites = Renamings(self.named("aliases"), "PROJECT", projects)
-        self._firms = Renamings(self.named("aliases"), "ENTERPRISE", enterprises)
-        self.links = PartyLinks(self.named("project_parties"), len(projects), self._sites, self._firms)
-        self.groups = SiteGroups(self.named, rules, len(projects), self._sites)
+        self._known: dict[tuple[str, str | None, bool], Spans] = {}
+        self.memo: dict[object, Any] = {}
+        self.sites = Renamings(self.named("aliases"), "PROJECT", projects)
+        self.firms = Renamings(self.named("aliases"), "ENTERPRISE", enterprises)
+        self.links = PartyLinks(self.named("project_parties"), self.sites, self.firms)
+        self.groups = SiteGroups(self.named, rules, groups, self.sites)
 
     def named(self, name: str) -> FactTable:
         """A contract table by its name."""
         if name not in self._tables:
-            frame = self._records.table(name)
-            if name == "dangerous_works":
-                frame = with_scale_judged(frame)
-            self._tables[name] = FactTable(contract(name), frame, self.projects, self.enterprises)
+            self._tables[name] = FactTable(self._rows(name), self.projects, self.enterprises)
         return self._tables[name]
+
+    def all_tables(self) -> list[FactTable]:
+        """Every table that features read."""
+        return [self.named(name) for name in self._rules]
 
     def table(self, feature: Feature) -> FactTable:
         return self.named(str(feature.table))
-
-    def entity_count(self, feature: Feature) -> int:
-        if feature.group:
-            return self.groups.count(feature.group)
-        return len(self.projects if feature.role is None else self.enterprises)
-
-    def with_window(self, feature: Feature, days: int) -> Feature:
-        return dataclasses.replace(feature, window_days=days)
-
-    def without_window(self, feature: Feature) -> Feature:
-        return dataclasses.replace(feature, window_days=None)
 
     def since(self, feature: Feature) -> Ints:
         """The day each row happened, its `recorded_at` where the table's facts have none."""
@@ -82,10 +81,7 @@ class FactShelf:
         keep = rows_kept(feature, table) & (since != MISSING)
         if present is not None:
             keep &= present
-        spans = self._known_spans(table, feature)
-        if rule.superseded_within and feature.ends_by is None:
-            spans = self._until_superseded(table, spans, rule)
-        spans = spans.kept(keep[spans.rows])
+        spans = self._known_spans(table, feature).kept_rows(keep)
         begins = np.maximum(table.recorded, since)
         if feature.counts_from:
             begins = np.maximum(begins, table.moments(feature.counts_from))
@@ -96,78 +92,90 @@ class FactShelf:
             ends.append(since + feature.window_days * DAY)
         until = np.minimum.reduce(ends)[spans.rows] if ends else None
         spans = spans.narrowed(starts=begins[spans.rows], ends=until)
-        if rule.ends_with_project and feature.ends_by is None:
+        if self.ends_with_project(feature):
             over = finished_spans(self.named("projects"), lingers_days=feature.lingers_days)
             spans = outside(spans, table.projects[spans.rows], over, len(self.projects))
         return spans
 
+    def ends_with_project(self, feature: Feature) -> bool:
+        """Whether the facts end, too, where their site does."""
+        return self._rules[str(feature.table)].ends_with_project and feature.ends_by is None
+
     def on_file(self, feature: Feature, present: NDArray[np.bool_]) -> Spans:
         """When each fact is on file for the feature's subject, whatever its days."""
         table = self.table(feature)
-        spans = self._known_spans(table, feature)
-        return spans.kept((rows_kept(feature, table) & present)[spans.rows]).narrowed()
+        keep = rows_kept(feature, table) & present
+        return self._known_spans(table, feature).kept_rows(keep).narrowed()
 
     def weights(self, feature: Feature) -> Ints:
         """What each row adds to a count or sum."""
         return weights(feature, self.table(feature), self.since(feature))
 
-    def values(self, feature: Feature) -> NDArray[np.float64]:
+    def values(self, feature: Feature) -> Floats:
         """Each row's number for a measure that looks at one fact."""
         return row_values(feature, self.table(feature), self.since(feature))
 
-    def leading(self, feature: Feature, *, present: NDArray[np.bool_], first: bool = False) -> LeadingFact:
-        """The latest (or first) fact per entity; of the same day, the one recorded last."""
+    def leading(
+        self, feature: Feature, *, present: NDArray[np.bool_] | None = None, first: bool = False
+    ) -> tuple[Spans, Ints]:
+        """Spans and ranks of which the highest is the latest (or first) fact; of the same day, the one recorded last."""
         spans = self.spans(feature, present)
         since = self.since(feature)[spans.rows]
         recorded = self.table(feature).recorded[spans.rows]
-        ranks = ranks_by(-since if first else since, recorded, spans.rows)
-        return LeadingFact.of(spans, ranks, self.entity_count(feature))
+        return spans, ranks_by(-since if first else since, recorded, spans.rows)
 
-    def highest(self, feature: Feature, values: NDArray[np.float64]) -> LeadingFact:
-        """The fact in force with the highest value per entity."""
+    def highest(self, feature: Feature, values: Floats) -> tuple[Spans, Ints]:
+        """Spans and ranks of which the highest is the fact with the highest value."""
         spans = self.spans(feature, ~np.isnan(values))
         order = np.argsort(values[spans.rows], kind="stable")
         ranks = np.empty(len(order), np.int64)
         ranks[order] = np.arange(len(order))
-        return LeadingFact.of(spans, ranks, self.entity_count(feature))
+        return spans, ranks
 
     def same_things(self, feature: Feature, spans: Spans) -> Ints:
         """A number for each (entity, values of the distinct columns)."""
         groups = spans.entities
         for column in feature.distinct:
-            values = pd.factorize(self.table(feature).frame[column])[0][spans.rows] + 1
+            values = self.table(feature).classes(column)[spans.rows]
             groups = pd.factorize(groups)[0] * (values.max(initial=0) + 1) + values
         return np.asarray(groups, np.int64)
 
-    def own_part(self, feature: Feature, spans: Spans, weights: Ints) -> tuple[Ints, RunningSum]:
-        """The sums of each (project, entity) alone: sorted pair numbers, and sums by place in them."""
+    def own(self, table: str, spans: Spans) -> Spans:
+        """Spans by pair of site and entity, one for each site a fact belongs to; `rows` are places in `spans`."""
         places = np.arange(len(spans.rows))
-        projects = Spans(places, self.table(feature).projects[spans.rows], spans.starts, spans.ends)
-        own = self._sites.passed_on(projects.narrowed())
-        pair = own.entities * self.entity_count(feature) + spans.entities[own.rows]
-        pairs, place = np.unique(pair, return_inverse=True)
-        by_pair = Spans(spans.rows[own.rows], place.astype(np.int64), own.starts, own.ends)
-        return pairs, RunningSum.of(by_pair, weights[own.rows], len(pairs))
+        by_site = Spans(places, self.named(table).projects[spans.rows], spans.starts, spans.ends)
+        by_site = self.sites.passed_on(by_site.narrowed())
+        pairs = (by_site.entities << PAIR_BITS) | spans.entities[by_site.rows]
+        return Spans(by_site.rows, pairs, by_site.starts, by_site.ends)
+
+    def pairs(self, feature: Feature) -> Ints:
+        """All pairs of a site and the feature's subject that any of the table's facts connects, sorted."""
+        table = self.table(feature)
+        known = self._known_spans(table, feature).narrowed()
+        return np.unique(self.own(table.contract.name, known).entities)
 
     def _known_spans(self, table: FactTable, feature: Feature) -> Spans:
         """A table's facts as spans of the projects, of a group, or of the enterprises they belong to."""
-        kept_as = (table.contract.name, feature.subject)
+        supersedes = bool(self._rules[table.contract.name].superseded_within) and feature.ends_by is None
+        kept_as = (table.contract.name, feature.subject, supersedes)
         if kept_as not in self._known:
-            self._known[kept_as] = self._spans_of(table, feature)
+            self._known[kept_as] = self._spans_of(table, feature, supersedes)
         return self._known[kept_as]
 
-    def _spans_of(self, table: FactTable, feature: Feature) -> Spans:
+    def _spans_of(self, table: FactTable, feature: Feature, supersedes: bool) -> Spans:
         name, columns = table.contract.name, table.contract.column_names
         rule = self._rules[name]
         by_enterprise = feature.role and (name == "project_parties" or "project_id" not in columns)
         entities = table.enterprises if by_enterprise else table.projects
         known = Spans(np.arange(len(table)), entities, table.recorded, table.in_force_until)
+        if supersedes:
+            known = self._until_superseded(table, known, rule)
         if feature.group:
             return self.groups.spans(feature.group, table, known)
         if name in OF_ONE_ID_ALONE and (feature.role is None or by_enterprise):
             return known
         if feature.role is None or by_enterprise:
-            return (self._sites if feature.role is None else self._firms).passed_on(known)
+            return (self.sites if feature.role is None else self.firms).passed_on(known)
         if rule.held == "at_completion":
             known, days = self._at_completion(known)
         else:
@@ -175,8 +183,11 @@ class FactShelf:
         return self.links.attributed(table, known, days, feature.role, named=rule.named)
 
     def _until_superseded(self, table: FactTable, spans: Spans, rule: FactRule) -> Spans:
-        columns = table.frame[list(rule.superseded_within)]
-        groups = np.asarray(columns.groupby(list(columns), sort=False, dropna=False).ngroup(), np.int64)
+        groups = np.zeros(len(table), np.int64)
+        for column in rule.superseded_within:
+            values = table.classes(column)
+            groups = pd.factorize(groups)[0] * (values.max(initial=0) + 1) + values
+        groups = pd.factorize(groups)[0]
         since = table.moments(rule.since) if rule.since else table.recorded
         for column in rule.ends_by:
             spans = spans.narrowed(ends=table.closings(column)[spans.rows])
@@ -191,3 +202,13 @@ class FactShelf:
         left, right = meetings(known.entities, versions)
         met = joined(known, left, known.entities[left], versions, right)
         return met, finish[versions.rows[right]] - DAY
+
+
+def site_versions(shelf: FactShelf) -> Spans:
+    """Every version of every project, from when to when it was the one on file."""
+    sites = shelf.named("projects")
+    return Spans(np.arange(len(sites)), sites.projects, sites.recorded, sites.in_force_until).narrowed()
+
+
+def with_window(feature: Feature, days: int | None) -> Feature:
+    return dataclasses.replace(feature, window_days=days)

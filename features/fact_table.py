@@ -10,15 +10,17 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from data_contracts.contract import TableContract
+from data_contracts.code_list import code_list
+from features.encoded_table import EncodedTable, Floats
 from features.step_functions import DAY, MISSING, NEVER, Ints
+
+OTHER = "OTHER"
 
 
 class Register:
-    """Numbers for ids: the place of an id in the sorted list of all that occur; -1 for an unknown one."""
+    """Numbers for ids; -1 for an unknown one. Ids known from the start are numbered in their order, new ones after."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self.ids: list[str] = sorted(set(ids))
@@ -31,41 +33,40 @@ class Register:
         number = self._number
         return np.fromiter((number.get(name, -1) for name in ids), np.int64, len(ids))
 
-    def numbers_of_column(self, column: pd.Series) -> Ints:
-        """Numbers for a long column in which ids repeat; -1 where the id is missing."""
-        places, names = pd.factorize(column)
-        return np.append(self.numbers_of(list(names)), -1)[places]
+    def first(self, count: int) -> Register:
+        """The register as it was when it had so many ids."""
+        if count == len(self.ids):
+            return self
+        earlier = Register(())
+        earlier.add(self.ids[:count])
+        return earlier
+
+    def add(self, ids: Iterable[str]) -> None:
+        """Number the ids that are new."""
+        for name in ids:
+            if name not in self._number:
+                self._number[name] = len(self.ids)
+                self.ids.append(name)
 
 
 class FactTable:
     """All versions of one table's facts, in the order of key and `recorded_at`."""
 
-    def __init__(
-        self, contract: TableContract, frame: pd.DataFrame, projects: Register, enterprises: Register
-    ):
-        self.contract = contract
-        self.frame = frame
+    def __init__(self, rows: EncodedTable, projects: Register, enterprises: Register) -> None:
+        self.contract = rows.contract
+        self.rows = rows
         self._registers = {"project_id": projects, "enterprise_id": enterprises}
-        self._moments: dict[str, Ints] = {}
         self.recorded = self.moments("recorded_at")
 
     def __len__(self) -> int:
-        return len(self.frame)
+        return len(self.rows)
 
     @cached_property
     def in_force_until(self) -> Ints:
         """When the next version or the withdrawal of a version takes over; NEVER where none does."""
         until = np.full(len(self), NEVER, np.int64)
-        until[:-1] = np.where(self._same_key_next, self.recorded[1:], NEVER)
+        until[:-1] = np.where(self.rows.same_key_next, self.recorded[1:], NEVER)
         return np.minimum(until, self.closings("withdrawn_at"))
-
-    @cached_property
-    def _same_key_next(self) -> NDArray[np.bool_]:
-        same = np.ones(max(len(self) - 1, 0), bool)
-        for column in self.contract.key:
-            places = pd.factorize(self.frame[column])[0]
-            same &= places[1:] == places[:-1]
-        return same
 
     @cached_property
     def projects(self) -> Ints:
@@ -78,13 +79,24 @@ class FactTable:
     def _numbers(self, column: str) -> Ints:
         if column not in self.contract.column_names:
             return np.full(len(self), -1, np.int64)
-        return self._registers[column].numbers_of_column(self.frame[column])
+        return self.numbers_in(self._registers[column], column)
+
+    def numbers_in(self, register: Register, column: str) -> Ints:
+        """Each row's number in a register of what a column names; -1 where it is missing."""
+        return self.mapped(column, register.numbers_of, np.int64(-1))
+
+    def mapped(self, column: str, numbers_of, missing):  # type: ignore[no-untyped-def]
+        """What each row's text is by `numbers_of` (a list of texts to as many numbers); `missing` where it has none."""
+        codes, texts = self.rows.column(column), self.rows.texts(column)
+        used = np.unique(codes)
+        used = used[used >= 0]
+        known = np.full(len(texts) + 1, missing)
+        known[used] = numbers_of([texts[code] for code in used.tolist()])
+        return known[codes]
 
     def moments(self, column: str) -> Ints:
         """A date or moment in microseconds, MISSING where there is none."""
-        if column not in self._moments:
-            self._moments[column] = self.frame[column].to_numpy("datetime64[us]").view(np.int64)
-        return self._moments[column]
+        return self.rows.column(column)
 
     def closings(self, column: str, *, lingers_days: int = 0) -> Ints:
         """When a closing takes effect: not before the version that carries it; NEVER where there is none.
@@ -94,6 +106,32 @@ class FactTable:
         closing = self.moments(column)
         return np.where(closing == MISSING, NEVER, np.maximum(closing + lingers_days * DAY, self.recorded))
 
-    def numbers(self, column: str) -> NDArray[np.float64]:
+    def numbers(self, column: str) -> Floats:
         """A number, or 0 and 1 for a boolean; NaN where there is none."""
-        return self.frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
+        return self.rows.column(column)
+
+    def is_missing(self, column: str) -> NDArray[np.bool_]:
+        values = self.rows.column(column)
+        if values.dtype == np.float64:
+            return np.isnan(values)
+        return values == (MISSING if values.dtype == np.int64 else -1)
+
+    def is_one_of(self, column: str, wanted: Sequence[str | bool]) -> NDArray[np.bool_]:
+        """Rows with one of the values; in an open code list an unknown code is OTHER."""
+        values = self.rows.column(column)
+        if values.dtype == np.float64:
+            return np.isin(values, [float(value) for value in wanted])
+        listed = self.contract.column(column).code_list
+        unknown = OTHER in wanted and listed is not None and not code_list(listed).closed
+        codes = code_list(str(listed)).codes if unknown else {}
+        texts = self.rows.texts(column)
+        accepted = [text in wanted or (unknown and text not in codes) for text in texts]
+        return np.array([*accepted, False])[values]
+
+    def classes(self, column: str) -> Ints:
+        """A number for each different value of a column, 0 where it is missing."""
+        values = self.rows.column(column)
+        if values.dtype == np.int32:
+            return values.astype(np.int64) + 1
+        found = np.unique(values[~self.is_missing(column)])
+        return np.where(self.is_missing(column), 0, np.searchsorted(found, values) + 1)

@@ -43,6 +43,7 @@ MEASURES = {
     "season_sine": "sine of the day of the year",
     "season_cosine": "cosine of the day of the year",
 }
+INPUT_STATE = "input_state"
 BY_POLICY = ("inherent_grade", "credit_class", "risk_matrix", "inputs_late", "inputs_missing")
 SITE, EVERYWHERE, ELSEWHERE = "site", "everywhere", "elsewhere"
 SCOPES = (SITE, EVERYWHERE, ELSEWHERE)

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from data_contracts.policy import PolicyFile
-from features.asked_sites import Floats, Measure, Sites
-from features.fact_shelf import FactShelf
+from features.encoded_table import Floats
 from features.feature import EVERYWHERE, Feature
-from features.measures import BUILDERS
-from features.policy_rules import facts_of, holds, refuse_unknown_facts, rows_of
+from features.policy_rules import facts_of, holds, rows_of
+from features.site_values import SiteValues
 
 PRESENT, LATE, ABSENT, NOT_REQUIRED, NOT_DELIVERED = range(5)
 STATES = ("PRESENT", "LATE", "MISSING", "NOT_REQUIRED", "NOT_DELIVERED")
+
+
+def facts_about_records(feature: Feature) -> tuple[Feature, Feature, Feature]:
+    """How many records of the table the site has on file, how many the city has, and how old the latest is."""
+    on_file = dataclasses.replace(
+        feature, name=f"{feature.name}:on_file", measure="count", since="recorded_at", ends_by=()
+    )
+    in_city = dataclasses.replace(on_file, name=f"{feature.name}:in_city", group="city", scope=EVERYWHERE)
+    age = dataclasses.replace(feature, name=f"{feature.name}:age", measure="days_since_latest", ends_by=())
+    return on_file, in_city, age
 
 
 class InputState:
@@ -28,35 +36,26 @@ class InputState:
     such table as yet (structurally missing for all). Missing where no policy was in force.
     """
 
-    def __init__(
-        self, feature: Feature, shelf: FactShelf, policies: PolicyFile, built: Mapping[str, Measure]
-    ) -> None:
-        refuse_unknown_facts(policies, set(built))
-        table = str(feature.table)
-        plain = dataclasses.replace(feature, measure="count", since="recorded_at", ends_by=())
-        in_city = dataclasses.replace(plain, group="city", scope=EVERYWHERE)
-        self._table = table
+    def __init__(self, feature: Feature, policies: PolicyFile) -> None:
+        self._table = str(feature.table)
         self._policies = policies
-        self._facts = {fact: built[fact] for fact in facts_of(policies)}
-        self._on_file = BUILDERS["count"](plain, shelf)
-        self._delivered = BUILDERS["count"](in_city, shelf)
-        latest = dataclasses.replace(feature, measure="days_since_latest", ends_by=())
-        self._age = BUILDERS["days_since_latest"](latest, shelf)
+        self._on_file, self._in_city, self._age = (one.name for one in facts_about_records(feature))
+        self.needs = (self._on_file, self._in_city, self._age, *facts_of(policies))
 
-    def at(self, sites: Sites) -> Floats:
+    def at(self, sites: SiteValues) -> Floats:
         rows = len(sites.as_of)
         states = np.full(rows, np.nan)
-        on_file, delivered = self._on_file.at(sites) > 0, self._delivered.at(sites) > 0
+        on_file, delivered = sites.value(self._on_file) > 0, sites.value(self._in_city) > 0
         for policy, in_force in rows_of(self._policies, sites):
             said: dict[str, Any] = {one["table"]: one for one in policy.content["tables"]}.get(
                 self._table, {}
             )
             required = np.zeros(rows, bool)
             if said.get("required"):
-                required = holds(said["required"], lambda fact: sites.value(self._facts[fact]), rows)
+                required = holds(said["required"], sites.value, rows)
             late = np.zeros(rows, bool)
             if "late_after_days" in said:
-                late = required & (self._age.at(sites) > said["late_after_days"])
+                late = required & (sites.value(self._age) > said["late_after_days"])
             state = np.where(required, ABSENT, NOT_REQUIRED)
             state = np.where(delivered, state, NOT_DELIVERED)
             state = np.where(on_file, np.where(late, LATE, PRESENT), state)
@@ -64,16 +63,16 @@ class InputState:
         return states
 
 
+@dataclasses.dataclass(frozen=True)
 class StatesCounted:
     """In how many tables the records are in a state."""
 
-    def __init__(self, states: list[Measure], wanted: int) -> None:
-        self._states = states
-        self._wanted = wanted
+    needs: tuple[str, ...]
+    wanted: int
 
-    def at(self, sites: Sites) -> Floats:
-        found = [sites.value(state) for state in self._states]
-        counted = np.add.reduce([(state == self._wanted).astype(np.float64) for state in found])
+    def at(self, sites: SiteValues) -> Floats:
+        found = [sites.value(state) for state in self.needs]
+        counted = np.add.reduce([(state == self.wanted).astype(np.float64) for state in found])
         return np.where(np.isnan(found[0]), np.nan, counted)
 
 

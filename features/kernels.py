@@ -6,17 +6,8 @@ All moments are microseconds of Shanghai wall time. An entity's changes lie betw
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numba import njit
-
-
-def is_compiled() -> bool:
-    """Whether a run before this one left the loops that build an index compiled; else they take some seconds more."""
-    loop = follow_highest.py_func
-    left = Path(follow_highest.stats.cache_path or "")
-    return any(left.glob(f"kernels.{loop.__name__}-{loop.__code__.co_firstlineno}.*.nbi"))
 
 
 @njit(cache=True, nogil=True)

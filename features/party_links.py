@@ -13,36 +13,25 @@ from numpy.typing import NDArray
 from features.fact_table import FactTable
 from features.renamings import Renamings
 from features.span_joins import concatenated, joined, meetings, once_each
-from features.step_functions import MISSING, Ints, LeadingFact, Spans, ranks_by
+from features.step_functions import MISSING, Ints, Spans, ranks_by
 
 
 class PartyLinks:
     """The versions of `project_parties`, by role."""
 
-    def __init__(self, parties: FactTable, project_count: int, sites: Renamings, firms: Renamings) -> None:
+    def __init__(self, parties: FactTable, sites: Renamings, firms: Renamings) -> None:
         self._parties = parties
-        self._project_count = project_count
-        self._role = parties.frame["role"]
         self._valid_from = parties.moments("valid_from")
         self._valid_to = parties.moments("valid_to")
         self._sites = sites
         self._firms = firms
-        self._holders: dict[str, LeadingFact] = {}
 
-    def enterprise(self, role: str, projects: Ints, as_of: Ints) -> Ints:
-        """The enterprise in the role by its present name, -1 where none is on file."""
-        rows = self.holder(role).at(projects, as_of)
-        return self._firms.current(np.append(self._parties.enterprises, -1)[rows], as_of)
-
-    def holder(self, role: str) -> LeadingFact:
-        """The row of the party in the role at `as_of`, per project; of several, the one that joined last."""
-        if role not in self._holders:
-            spans = self._in_role(role)
-            leaves = self._parties.closings("valid_to")
-            spans = spans.narrowed(starts=self._valid_from[spans.rows], ends=leaves[spans.rows])
-            ranks = ranks_by(self._valid_from[spans.rows], self._parties.enterprises[spans.rows])
-            self._holders[role] = LeadingFact.of(spans, ranks, self._project_count)
-        return self._holders[role]
+    def holder(self, role: str) -> tuple[Spans, Ints]:
+        """The parties in the role as spans of their sites, and their ranks: the one that joined last holds."""
+        spans = self._in_role(role)
+        leaves = self._parties.closings("valid_to")
+        spans = spans.narrowed(starts=self._valid_from[spans.rows], ends=leaves[spans.rows])
+        return spans, ranks_by(self._valid_from[spans.rows], self._parties.enterprises[spans.rows])
 
     def attributed(self, facts: FactTable, known: Spans, days: np.ndarray, role: str, *, named: str) -> Spans:
         """The facts as spans of the enterprises in `role` that they belong to.
@@ -64,8 +53,7 @@ class PartyLinks:
         """Rows whose party answerable, where the table names one, is not in another role."""
         for column in ("role", "responsible_role"):
             if column in facts.contract.column_names:
-                answerable = facts.frame[column]
-                return (answerable.isna() | (answerable == role)).to_numpy(bool)
+                return facts.is_missing(column) | facts.is_one_of(column, (role,))
         return np.ones(len(facts), bool)
 
     def _held_on_the_day(self, facts: FactTable, known: Spans, days: np.ndarray, role: str) -> Spans:
@@ -79,7 +67,7 @@ class PartyLinks:
         return joined(known, left, self._parties.enterprises[party[covers]], parties, right).narrowed()
 
     def _rows(self, role: str) -> np.ndarray:
-        return np.flatnonzero((self._role == role).to_numpy(bool))
+        return np.flatnonzero(self._parties.is_one_of("role", (role,)))
 
     def _in_role(self, role: str) -> Spans:
         """The role's party versions, by project, from when to when each was the version on file."""

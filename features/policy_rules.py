@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from data_contracts.errors import ContractInvalid
 from data_contracts.policy import LINE, Policy, PolicyFile
 from data_contracts.policy_checks import conditions_of
-from features.asked_sites import Floats, Sites
+from features.encoded_table import Floats
+from features.site_values import SiteValues
 from features.step_functions import DAY, NEVER
 
 Facts = Callable[[str], Floats]
@@ -44,7 +45,7 @@ def condition_holds(condition: Mapping[str, Any], values: Floats) -> Held:
     return held
 
 
-def rows_of(policies: PolicyFile, sites: Sites) -> Iterator[tuple[Policy, Held]]:
+def rows_of(policies: PolicyFile, sites: SiteValues) -> Iterator[tuple[Policy, Held]]:
     """Each policy with the rows whose moment lies in the days it was in force."""
     for policy in policies.policies:
         begins = (policy.valid_from - _EPOCH).days * DAY

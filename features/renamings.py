@@ -10,29 +10,31 @@ import numpy as np
 
 from features.fact_table import FactTable, Register
 from features.span_joins import concatenated, joined, meetings, once_each
-from features.step_functions import MISSING, Ints, LeadingFact, Spans, ranks_by
-
-STEPS = 8  # to the present name; the history itself is followed over any number of steps
+from features.step_functions import MISSING, LeadingFact, Spans, ranks_by
 
 
 class Renamings:
-    """The aliases of one kind, PROJECT or ENTERPRISE, from old numbers to new ones."""
+    """The aliases of one kind, PROJECT or ENTERPRISE, from old numbers to new ones.
+
+    `successor` is the row that holds for an old id: of several new ids, the latest to take effect;
+    `new_numbers` has what each row names.
+    """
 
     def __init__(self, aliases: FactTable, kind: str, register: Register) -> None:
-        self._old = register.numbers_of_column(aliases.frame["old_id"])
-        self._new = register.numbers_of_column(aliases.frame["new_id"])
+        self._old = aliases.numbers_in(register, "old_id")
+        self.new_numbers = aliases.numbers_in(register, "new_id")
         effective = aliases.moments("effective_on")
         rows = np.flatnonzero(
-            (aliases.frame["kind"] == kind).to_numpy(bool, na_value=False)
+            aliases.is_one_of("kind", (kind,))
             & (self._old >= 0)
-            & (self._new >= 0)
-            & (self._old != self._new)
+            & (self.new_numbers >= 0)
+            & (self._old != self.new_numbers)
             & (effective != MISSING)
         )
         spans = Spans(rows, self._old[rows], aliases.recorded[rows], aliases.in_force_until[rows])
         self._direct = spans.narrowed(starts=effective[rows])
-        ranks = ranks_by(effective[self._direct.rows], self._new[self._direct.rows], self._direct.rows)
-        self._successor = LeadingFact.of(self._direct, ranks, len(register))
+        ranks = ranks_by(effective[self._direct.rows], self.new_numbers[self._direct.rows], self._direct.rows)
+        self.successor = LeadingFact.of(self._direct, ranks, len(register))
         self._links = self._closed(len(register))
 
     def __len__(self) -> int:
@@ -46,19 +48,10 @@ class Renamings:
         passed = joined(spans, left, self._links.rows[right], self._links, right).narrowed()
         return once_each(concatenated(spans.kept(spans.entities >= 0), passed))
 
-    def current(self, numbers: Ints, as_of: Ints) -> Ints:
-        """The number of what an id is called at `as_of`; of several new ids, the latest to take effect."""
-        for _ in range(STEPS if len(self) else 0):
-            row = self._successor.at(numbers, as_of)
-            if (row < 0).all():
-                break
-            numbers = np.where(row < 0, numbers, self._new[row])
-        return numbers
-
     def _closed(self, count: int) -> Spans:
         """Spans by old number, with the new number as their row, over any number of steps."""
         direct = Spans(
-            self._new[self._direct.rows], self._direct.entities, self._direct.starts, self._direct.ends
+            self.new_numbers[self._direct.rows], self._direct.entities, self._direct.starts, self._direct.ends
         )
         links = once_each(direct)
         while len(direct.rows):

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from data_contracts.policy import Policy, PolicyFile
 from data_contracts.policy_checks import conditions_of
-from features.asked_sites import Floats, Measure, Sites
-from features.policy_rules import condition_holds, facts_of, holds, refuse_unknown_facts, rows_of
+from features.encoded_table import Floats
+from features.policy_rules import condition_holds, facts_of, holds, rows_of
+from features.site_values import SiteValues
 
 
 class InherentGrade:
@@ -22,31 +23,30 @@ class InherentGrade:
     Missing where no policy was in force, or where none of the facts it needs is on file (信息不足).
     """
 
-    def __init__(self, policies: PolicyFile, built: Mapping[str, Measure]) -> None:
-        refuse_unknown_facts(policies, set(built))
+    def __init__(self, policies: PolicyFile) -> None:
         self.policies = policies
-        self._facts = {fact: built[fact] for fact in facts_of(policies)}
+        self.needs = tuple(facts_of(policies))
         self._rules = [rule for policy in policies.policies for rule in _rules(policy)]
         self._grades = np.array([*(float(rule["grade"]) for rule in self._rules), np.nan])
 
-    def at(self, sites: Sites) -> Floats:
+    def at(self, sites: SiteValues) -> Floats:
         return self._grades[self.deciding(sites)]
 
-    def deciding(self, sites: Sites) -> NDArray[np.int64]:
+    def deciding(self, sites: SiteValues) -> NDArray[np.int64]:
         """The place of the rule that decides each row, -1 where none does."""
         rows, first = len(sites.as_of), 0
         chosen = np.full(rows, -1, np.int64)
         for policy, in_force in rows_of(self.policies, sites):
-            known = [~np.isnan(self._fact(fact, sites)) for fact in policy.content["needs_any"]]
+            known = [~np.isnan(sites.value(fact)) for fact in policy.content["needs_any"]]
             undecided = in_force & np.logical_or.reduce(known)
             for place, rule in enumerate(_rules(policy), start=first):
-                held = undecided & holds(rule, lambda fact: self._fact(fact, sites), rows)
+                held = undecided & holds(rule, sites.value, rows)
                 chosen[held] = place
                 undecided &= ~held
             first += len(_rules(policy))
         return chosen
 
-    def decided(self, sites: Sites) -> pd.DataFrame:
+    def decided(self, sites: SiteValues) -> pd.DataFrame:
         """Grade and deciding rule of each row: grade, rule, zh, en, fact, value, reference.
 
         `fact` and `value` are the first condition of the rule that holds; missing for the rule that takes
@@ -58,7 +58,7 @@ class InherentGrade:
         for place, rule in enumerate(self._rules):
             rows = chosen == place
             for condition in reversed(conditions_of(rule)):
-                found = self._fact(condition["fact"], sites)
+                found = sites.value(condition["fact"])
                 by_this = rows & condition_holds(condition, found)
                 facts[by_this], values[by_this] = condition["fact"], found[by_this]
         words = {word: np.array([*texts, None], object)[chosen] for word, texts in said.items()}
@@ -66,9 +66,6 @@ class InherentGrade:
             {"grade": self._grades[chosen], "rule": words["code"], "zh": words["zh"], "en": words["en"]}
             | {"fact": facts, "value": values, "reference": words["reference"]}
         )
-
-    def _fact(self, fact: str, sites: Sites) -> Floats:
-        return sites.value(self._facts[fact])
 
 
 def _rules(policy: Policy) -> list[Mapping[str, Any]]:
@@ -80,18 +77,16 @@ class CreditClass:
     """The class of the lowest valid credit score among the parties: 1 is best; missing without any score."""
 
     policies: PolicyFile
-    scores: Mapping[str, Measure]
 
-    @classmethod
-    def build(cls, policies: PolicyFile, built: Mapping[str, Measure]) -> CreditClass:
-        refuse_unknown_facts(policies, set(built))
-        return cls(policies, {fact: built[fact] for fact in facts_of(policies)})
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return tuple(facts_of(self.policies))
 
-    def at(self, sites: Sites) -> Floats:
+    def at(self, sites: SiteValues) -> Floats:
         ranks = np.full(len(sites.as_of), np.nan)
         for policy, in_force in rows_of(self.policies, sites):
             credit = policy.content["credit"]
-            lowest = np.fmin.reduce([sites.value(self.scores[fact]) for fact in credit["facts"]])
+            lowest = np.fmin.reduce([sites.value(fact) for fact in credit["facts"]])
             for one in reversed(credit["classes"]):
                 start = -np.inf if one["at_least"] is None else one["at_least"]
                 ranks[in_force & (lowest >= start)] = one["rank"]
@@ -103,12 +98,11 @@ class RiskMatrix:
     """The cell of inherent grade and class of credit; missing where the inherent grade is."""
 
     policies: PolicyFile
-    inherent: Measure
-    credit: Measure
+    needs: tuple[str, str] = ("inherent_grade", "credit_class")
 
-    def at(self, sites: Sites) -> Floats:
+    def at(self, sites: SiteValues) -> Floats:
         levels = np.full(len(sites.as_of), np.nan)
-        grade, rank = sites.value(self.inherent), sites.value(self.credit)
+        grade, rank = (sites.value(fact) for fact in self.needs)
         for policy, in_force in rows_of(self.policies, sites):
             credit, cells = policy.content["credit"], policy.content["cells"]
             columns = {one["rank"]: one["code"] for one in credit["classes"]}

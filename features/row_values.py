@@ -7,26 +7,24 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.code_list import code_list
 from features.fact_table import FactTable
 from features.feature import Feature
 from features.step_functions import DAY, MISSING, Ints
 
 Floats = NDArray[np.float64]
-OTHER = "OTHER"
 
 
 def rows_kept(feature: Feature, table: FactTable) -> NDArray[np.bool_]:
     """Rows that pass every filter of the feature."""
     keep = np.ones(len(table), bool)
     for column, wanted in feature.where.items():
-        keep &= is_one_of(table, column, wanted)
+        keep &= table.is_one_of(column, wanted)
     for column, values in feature.not_open_when.items():
         ended = table.moments(feature.until[0]) != MISSING
-        keep &= ended | ~is_one_of(table, column, values)
+        keep &= ended | ~table.is_one_of(column, values)
     single = feature.distinct if len(feature.distinct) == 1 else ()  # of several, a missing one is a value
     for column in (*single, *feature.needs):
-        keep &= table.frame[column].notna().to_numpy(bool)
+        keep &= ~table.is_missing(column)
     for column, other in feature.no_later.items():
         early, late = table.moments(column), table.moments(other)
         keep &= (early != MISSING) & (late != MISSING) & (early <= late)
@@ -60,18 +58,9 @@ def row_values(feature: Feature, table: FactTable, since: Ints) -> Floats:
     return table.numbers(str(feature.column))
 
 
-def is_one_of(table: FactTable, column: str, wanted: tuple[str | bool, ...]) -> NDArray[np.bool_]:
-    """Rows with one of the values; in an open code list an unknown code is OTHER."""
-    values = table.frame[column]
-    found = values.isin(list(wanted)).to_numpy(bool, na_value=False)
-    listed = table.contract.column(column).code_list
-    if OTHER in wanted and listed and not code_list(listed).closed:
-        found = found | (values.notna() & ~values.isin(list(code_list(listed).codes))).to_numpy(bool)
-    return found
-
-
 def _missing_columns(feature: Feature, table: FactTable, since: Ints) -> Floats:
-    return table.frame[list(feature.counted)].isna().sum(axis=1).to_numpy(np.float64)
+    missing = [table.is_missing(column) for column in feature.counted]
+    return np.asarray(np.sum(missing, axis=0), np.float64).reshape(len(table))
 
 
 def _delay(feature: Feature, table: FactTable, since: Ints) -> Floats:
@@ -82,13 +71,13 @@ def _delay(feature: Feature, table: FactTable, since: Ints) -> Floats:
 
 def _among(feature: Feature, table: FactTable, since: Ints) -> Floats:
     column = str(feature.column)
-    found = is_one_of(table, column, feature.among).astype(np.float64)
-    return np.where(table.frame[column].isna().to_numpy(bool), np.nan, found)
+    return np.where(table.is_missing(column), np.nan, table.is_one_of(column, feature.among))
 
 
 def _rank(feature: Feature, table: FactTable, since: Ints) -> Floats:
-    ranks = table.frame[str(feature.column)].map(dict(feature.ranks))
-    return np.asarray(ranks.to_numpy(np.float64, na_value=np.nan), np.float64)
+    ranks = feature.ranks
+    column = str(feature.column)
+    return np.asarray(table.mapped(column, lambda texts: [ranks.get(text, np.nan) for text in texts], np.nan))
 
 
 def _class(feature: Feature, table: FactTable, since: Ints) -> Floats:

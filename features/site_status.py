@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.encoded_table import Floats
 from features.fact_table import FactTable
-from features.step_functions import DAY, MISSING, NEVER, Ints, LeadingFact, Spans
+from features.step_functions import DAY, MISSING, NEVER, Ints, Spans
 
 UNKNOWN, NOT_STARTED, ACTIVE, FINISHED = "UNKNOWN", "NOT_STARTED", "ACTIVE", "FINISHED"
 _ENDED = ("COMPLETED", "TERMINATED")
@@ -19,7 +20,7 @@ def finished_on(projects: FactTable) -> Ints:
     Where it says so without a day, the moment from which it has been on file like that.
     """
     finish = projects.moments("finish_date")
-    undated = (finish == MISSING) & projects.frame["status"].isin(_ENDED).to_numpy(bool)
+    undated = (finish == MISSING) & projects.is_one_of("status", _ENDED)
     first = undated.copy()
     first[1:] &= ~undated[:-1] | (projects.projects[1:] != projects.projects[:-1])
     since = np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))
@@ -34,37 +35,33 @@ def finished_spans(projects: FactTable, *, lingers_days: int = 0) -> Spans:
     return spans.narrowed(starts=day[spans.rows] + lingers_days * DAY)
 
 
-class SiteStatus:
-    """The versions of `projects`: started from `start_date`, finished from `finish_date`.
+def status_moments(projects: FactTable) -> dict[str, Floats]:
+    """Of each version: that it is on file (1), when the site starts, finishes and was delivered; NaN for never.
 
-    A version without `finish_date` is finished if its status is COMPLETED or TERMINATED. A status that says
-    NOT_STARTED after `start_date` has passed is taken as out of date: a forgotten entry must not take a site
-    off the list of those to be watched.
+    Started from `start_date`, finished from `finish_date`. A version without `finish_date` is finished if its
+    status is COMPLETED or TERMINATED; a terminated site is not delivered. A status that says NOT_STARTED after
+    `start_date` has passed is taken as out of date: a forgotten entry must not take a site off the list of
+    those to be watched.
     """
+    start, finish = projects.moments("start_date"), finished_on(projects)
+    day = projects.moments("finish_date")
+    terminated = projects.is_one_of("status", ("TERMINATED",))
+    return {
+        "on_file": np.ones(len(projects)),
+        "starts": np.where(start == MISSING, np.nan, start),
+        "finishes": np.where(finish == NEVER, np.nan, finish),
+        "delivered": np.where((day == MISSING) | terminated, np.nan, day),
+    }
 
-    def __init__(self, projects: FactTable, project_count: int) -> None:
-        spans = Spans(np.arange(len(projects)), projects.projects, projects.recorded, projects.in_force_until)
-        spans = spans.narrowed()
-        self._version = LeadingFact.of(spans, spans.rows, project_count)
-        self._start = np.append(projects.moments("start_date"), MISSING)
-        finish, status = projects.moments("finish_date"), projects.frame["status"]
-        self._finish = np.append(finished_on(projects), NEVER)
-        self._delivered_on = np.append(
-            np.where((status == "TERMINATED").to_numpy(bool, na_value=False), MISSING, finish), MISSING
-        )
 
-    def version(self, projects: Ints, as_of: Ints) -> Ints:
-        """The row of `projects` in force, -1 for a project not on file."""
-        return self._version.at(projects, as_of)
+def status_of(as_of: Ints, on_file: Floats, starts: Floats, finishes: Floats) -> NDArray[np.str_]:
+    """Where a site stands, by its version on file at each moment."""
+    conditions = [np.isnan(on_file), finishes <= as_of, starts > as_of]
+    return np.select(conditions, [UNKNOWN, FINISHED, NOT_STARTED], default=ACTIVE)
 
-    def at(self, projects: Ints, as_of: Ints) -> NDArray[np.str_]:
-        version = self.version(projects, as_of)
-        conditions = [version < 0, self._finish[version] <= as_of, self._start[version] > as_of]
-        return np.select(conditions, [UNKNOWN, FINISHED, NOT_STARTED], default=ACTIVE)
 
-    def delivered_since(self, projects: Ints, as_of: Ints, months: int) -> NDArray[np.bool_]:
-        """Finished, not terminated, and not longer ago than so many months."""
-        moments = pd.DatetimeIndex(as_of.view("datetime64[us]"))
-        earliest = (moments - pd.DateOffset(months=months)).to_numpy("datetime64[us]").view(np.int64)
-        delivered = self._delivered_on[self.version(projects, as_of)]
-        return (self.at(projects, as_of) == FINISHED) & (delivered != MISSING) & (delivered > earliest)
+def delivered_since(as_of: Ints, delivered: Floats, months: int) -> NDArray[np.bool_]:
+    """Not longer ago than so many months; a site not delivered is not."""
+    moments = pd.DatetimeIndex(as_of.view("datetime64[us]"))
+    earliest = (moments - pd.DateOffset(months=months)).to_numpy("datetime64[us]").view(np.int64)
+    return delivered > earliest

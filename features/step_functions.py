@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import kernels
+from features.encoded_table import MISSING
 from features.sorting import (
     NEVER,
     NOTHING,
@@ -24,7 +25,6 @@ from features.sorting import (
     window_ends,
 )
 
-MISSING = np.iinfo(np.int64).min
 DAY = 86_400_000_000
 
 
@@ -39,6 +39,10 @@ class Spans:
 
     def kept(self, keep: NDArray[np.bool_]) -> Spans:
         return self if keep.all() else self.taken(np.flatnonzero(keep))
+
+    def kept_rows(self, keep: NDArray[np.bool_]) -> Spans:
+        """The spans of the facts to keep; `keep` has an element a row of the table."""
+        return self if keep.all() else self.taken(np.flatnonzero(keep[self.rows]))
 
     def taken(self, places: NDArray[np.intp]) -> Spans:
         return Spans(self.rows[places], self.entities[places], self.starts[places], self.ends[places])

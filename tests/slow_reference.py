@@ -191,6 +191,11 @@ class SlowCity:
                 continue
             if not self._concerns(feature, row, project, subject, as_of):
                 continue
+            if self.catalogue.rules[str(feature.table)].ends_with_project and feature.ends_by is None:
+                end = min(
+                    (day for day in (end, self._finished(row["project_id"], as_of)) if not pd.isna(day)),
+                    default=pd.NaT,
+                )
             first = max(begin.normalize(), today - pd.Timedelta(days=int(feature.window_days or 0)))
             last = today if pd.isna(end) else min(end.normalize(), today)
             total += max((last - first).days, 0)

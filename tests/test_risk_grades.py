@@ -10,7 +10,7 @@ from data_contracts.policy import POLICY_FOLDER, load_policy_file
 from data_contracts.records import Records
 from features.catalogue import load_catalogue
 from features.fact_index import FactIndex
-from features.measure_building import house_policies
+from features.policy_features import house_policies
 
 FACTORY = {
     "category": "BLD_IND",

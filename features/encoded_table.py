@@ -1,0 +1,209 @@
+"""A contract table as plain arrays: texts as numbers of words, yes and no as 1 and 0, moments as microseconds.
+
+A table is whole (made from a frame) or a part of others (the rows of a few sites, those fed since included).
+Columns are encoded when first asked for. Both kinds share their `Words`, so a code means the same in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from data_contracts.contract import TableContract
+from features.sorting import Ints
+
+MISSING = np.iinfo(np.int64).min
+Floats = NDArray[np.float64]
+_TEXTS, _NUMBERS = ("text", "code"), ("integer", "number", "boolean")
+
+
+class Words:
+    """The different texts of a column, numbered as they come; a text keeps its number for ever."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def numbers_of(self, texts: Iterable[str]) -> Ints:
+        """The numbers of texts; those not seen before are added."""
+        numbers, found = self._numbers, []
+        for text in texts:
+            number = numbers.get(text, -1)
+            if number < 0:
+                number = numbers[text] = len(self.texts)
+                self.texts.append(text)
+            found.append(number)
+        return np.array(found, np.int64)
+
+
+class EncodedTable:
+    """Typed columns of a table, row by row in the order of key and `recorded_at`.
+
+    `words` is shared by all tables of one name in a city.
+    """
+
+    def __init__(self, contract: TableContract, size: int, words: dict[str, Words]) -> None:
+        self.contract = contract
+        self.words = words
+        self._size = size
+        self._columns: dict[str, NDArray[Any]] = {}
+
+    def __len__(self) -> int:
+        return self._size
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Codes with -1 where missing, numbers with NaN, or microseconds with MISSING."""
+        if name not in self._columns:
+            self._columns[name] = self._encoded(name)
+        return self._columns[name]
+
+    def texts(self, name: str) -> list[str]:
+        """The words that the codes of a column stand for."""
+        self.column(name)
+        return self.words[name].texts
+
+    @cached_property
+    def same_key_next(self) -> NDArray[np.bool_]:
+        """Whether the next row is another version of the same fact; one shorter than the table."""
+        raise NotImplementedError
+
+    def keys(self, rows: Ints) -> list[tuple[Any, ...]]:
+        """What the rows are sorted by: the parts of the key, missing ones first, and `recorded_at`."""
+        raise NotImplementedError
+
+    def frame(self, rows: Ints) -> pd.DataFrame:
+        """The rows as they are on file, for showing."""
+        raise NotImplementedError
+
+    def _encoded(self, name: str) -> NDArray[Any]:
+        raise NotImplementedError
+
+
+class WholeTable(EncodedTable):
+    """A table made from a typed frame in the order of key and `recorded_at`."""
+
+    def __init__(self, contract: TableContract, frame: pd.DataFrame, words: dict[str, Words]) -> None:
+        super().__init__(contract, len(frame), words)
+        self._frame = frame
+
+    def frame(self, rows: Ints) -> pd.DataFrame:
+        return self._frame.take(rows)
+
+    def keys(self, rows: Ints) -> list[tuple[Any, ...]]:
+        parts: list[list[Any]] = []
+        for name in self.contract.key:
+            values = self._frame[name].take(rows)
+            if self.contract.column(name).kind in _TEXTS:
+                parts.append([("", "") if value is None else (" ", value) for value in _texts_of(values)])
+            else:
+                parts.append(values.to_numpy("datetime64[us]").view(np.int64).tolist())
+        return list(zip(*parts, self.column("recorded_at")[rows].tolist(), strict=True))
+
+    @cached_property
+    def same_key_next(self) -> NDArray[np.bool_]:
+        same = np.ones(max(len(self) - 1, 0), bool)
+        for name in self.contract.key:
+            if self.contract.column(name).kind in _TEXTS:
+                same &= _equal_to_next(self._frame[name])
+            else:
+                values = self.column(name)
+                same &= values[1:] == values[:-1]
+        return same
+
+    def first_not_before(self, key: Sequence[Any]) -> int:
+        """The first row whose key is not less than `key` (parts as `keys` gives them), by halving."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self.keys(np.array([middle]))[0][:-1] < tuple(key):
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _encoded(self, name: str) -> NDArray[Any]:
+        kind, values = self.contract.column(name).kind, self._frame[name]
+        if kind in _NUMBERS:
+            return values.to_numpy(np.float64, na_value=np.nan)
+        if kind not in _TEXTS:
+            return values.to_numpy("datetime64[us]").view(np.int64)
+        places, found = pd.factorize(values)
+        numbers = self.words.setdefault(name, Words()).numbers_of(list(found))
+        return np.append(numbers, -1)[places].astype(np.int32)
+
+
+class PartTable(EncodedTable):
+    """Some rows of other tables in the order of key and `recorded_at`.
+
+    Of two rows with the same key and `recorded_at` that of the later table holds, as in the store.
+    """
+
+    def __init__(self, parents: Sequence[tuple[EncodedTable, Ints]]) -> None:
+        first = parents[0][0]
+        self._parents = [(table, rows) for table, rows in parents if len(rows)]
+        self._order: Ints | None = None
+        self._keys: list[tuple[Any, ...]] = []
+        if len(self._parents) > 1:
+            self._sort()
+        size = sum(len(rows) for _, rows in self._parents) if self._order is None else len(self._order)
+        super().__init__(first.contract, size, first.words)
+
+    def _sort(self) -> None:
+        keys = [key for table, rows in self._parents for key in table.keys(rows)]
+        places = {key: place for place, key in enumerate(keys)}  # the later of equal ones stays
+        self._keys = sorted(places)
+        self._order = np.array([places[key] for key in self._keys], np.int64)
+
+    def keys(self, rows: Ints) -> list[tuple[Any, ...]]:
+        if self._order is None:
+            return [key for table, own in self._parents for key in table.keys(own[rows])]
+        return [self._keys[row] for row in rows.tolist()]
+
+    def frame(self, rows: Ints) -> pd.DataFrame:
+        whole = pd.concat([table.frame(own) for table, own in self._parents], ignore_index=True)
+        return whole.take(rows if self._order is None else self._order[rows])
+
+    @cached_property
+    def same_key_next(self) -> NDArray[np.bool_]:
+        if len(self) < 2:
+            return np.ones(0, bool)
+        if self._order is not None:
+            pairs = zip(self._keys[1:], self._keys[:-1], strict=True)
+            return np.array([one[:-1] == other[:-1] for one, other in pairs], bool)
+        table, rows = self._parents[0]
+        beside = rows[1:] == rows[:-1] + 1
+        return beside & table.same_key_next[np.minimum(rows[:-1], len(table) - 2)]
+
+    def _encoded(self, name: str) -> NDArray[Any]:
+        if not self._parents:
+            return np.empty(0, _dtype(self.contract, name))
+        parts = [table.column(name)[rows] for table, rows in self._parents]
+        if self._order is None:
+            return parts[0]
+        return np.concatenate(parts)[self._order]
+
+
+def _dtype(contract: TableContract, name: str) -> type:
+    kind = contract.column(name).kind
+    return np.float64 if kind in _NUMBERS else np.int32 if kind in _TEXTS else np.int64
+
+
+def _texts_of(values: pd.Series) -> list[str | None]:
+    return pa.Array.from_pandas(values).to_pylist()
+
+
+def _equal_to_next(values: pd.Series) -> NDArray[np.bool_]:
+    """Whether each text is that of the next row; a missing one equals a missing one."""
+    texts = pa.Array.from_pandas(values)
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    before, after = texts[:-1], texts[1:]
+    both_missing = pc.and_(pc.is_null(before), pc.is_null(after))
+    return pc.fill_null(pc.equal(before, after), both_missing).to_numpy(zero_copy_only=False)
