@@ -73,10 +73,15 @@ class RecordStore:
         """The number of the newest committed batch; 0 for an empty store."""
         return self.mark().version
 
-    def mark(self) -> StoreMark:
-        """The newest committed batch, by its number and the time it was stored; (0, None) for an empty store."""
+    def mark(self, version: int | None = None) -> StoreMark:
+        """The newest committed batch up to `version` (default: of all), by its number and the time it was stored.
+
+        (0, None) where there is none.
+        """
         versions = store_table("store_versions")
         newest = sa.select(versions.c.store_version, versions.c.loaded_at)
+        if version is not None:
+            newest = newest.where(versions.c.store_version <= version)
         with reading(self.engine) as connection:
             found = connection.execute(newest.order_by(versions.c.store_version.desc()).limit(1)).first()
         return StoreMark(*found) if found else StoreMark(0, None)

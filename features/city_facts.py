@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ import pandas as pd
 from data_contracts.contract import contract, contracts
 from data_contracts.records import Records
 from features.dangerous_work_scale import DangerousWorks
-from features.encoded_table import PartTable, WholeTable, Words
+from features.encoded_table import EncodedTable, PartTable, WholeTable, Words
 from features.fact_shelf import FactShelf
 from features.fact_table import Register
 from features.feature import FactRule
@@ -25,6 +24,7 @@ from features.site_groups import group_registers, groups_named
 from features.step_functions import Ints
 
 ALIASES, PARTIES = "aliases", "project_parties"
+FED_APART = 8  # deliveries
 NOBODY = -1  # the holder of a fact of neither project nor enterprise: a weather warning
 _ID_COLUMNS = {"project_id": 0, "enterprise_id": 1}
 
@@ -147,6 +147,19 @@ class CityFacts:
         self._batches[name].append(batch)
         return self.connected(touched)
 
+    def forget(self, extent: Extent) -> None:
+        """Give up what was added since; numbers of ids and groups stay."""
+        for name, batches in self._batches.items():
+            del batches[extent.deliveries[name] :]
+
+    def settle(self) -> None:
+        """Put small deliveries of a table together, so that a part of the city is not sought in too many."""
+        for name, (loaded, *fed) in self._batches.items():
+            if len(fed) > FED_APART:
+                whole = PartTable([(batch.table, np.arange(len(batch.table))) for batch in fed])
+                rows = whole.frame(np.arange(len(whole))).reset_index(drop=True)
+                self._batches[name] = [loaded, self._batch(_encoded(name, rows, self._words[name]))]
+
     def connected(self, holders: Iterable[int]) -> set[int]:
         """The holders, and all whose facts cannot be told apart from theirs."""
         found, waiting = set(holders), list(holders)
@@ -182,7 +195,7 @@ class CityFacts:
     def _batch(self, table: WholeTable) -> _Batch:
         return _Batch.of(table, self._holders(table))
 
-    def _holders(self, table: WholeTable) -> Ints:
+    def _holders(self, table: EncodedTable) -> Ints:
         holders = np.full(len(table), NOBODY, np.int64)
         for column, odd in (("enterprise_id", 1), ("project_id", 0)):
             if column in table.contract.column_names:
@@ -190,7 +203,7 @@ class CityFacts:
                 holders = np.where(numbers >= 0, 2 * numbers + odd, holders)
         return holders
 
-    def _numbers(self, table: WholeTable, column: str) -> Ints:
+    def _numbers(self, table: EncodedTable, column: str) -> Ints:
         register = {"project_id": self.projects, "enterprise_id": self.enterprises}[column]
         codes, texts = table.column(column), table.texts(column)
         used = np.unique(codes)
@@ -223,21 +236,11 @@ class CityFacts:
         keys = batch.table.keys(batch.rows)
         for holder, key in zip(batch.holders.tolist(), keys, strict=True):
             for earlier in self._batches[name]:
-                place = earlier.table.first_not_before(key[:-1])
-                while place < len(earlier.table):
-                    row = np.array([place])
-                    if earlier.table.keys(row)[0][:-1] != key[:-1]:
-                        break
-                    other = int(self._holders_of(earlier.table, row)[0])
-                    if other != holder:
-                        self._connect(holder, other)
-                        found.add(other)
-                    place += 1
+                versions = earlier.table.versions(key[:-1])
+                for other in set(self._holders(PartTable([(earlier.table, versions)])).tolist()) - {holder}:
+                    self._connect(holder, other)
+                    found.add(other)
         return found
-
-    def _holders_of(self, table: WholeTable, rows: Ints) -> Ints:
-        part: Any = PartTable([(table, rows)])
-        return self._holders(part)
 
     def _connect(self, one: int, other: int) -> None:
         self._together.setdefault(one, set()).add(other)

@@ -97,36 +97,51 @@ class WholeTable(EncodedTable):
         return self._frame.take(rows)
 
     def keys(self, rows: Ints) -> list[tuple[Any, ...]]:
-        parts: list[list[Any]] = []
-        for name in self.contract.key:
-            values = self._frame[name].take(rows)
-            if self.contract.column(name).kind in _TEXTS:
-                parts.append([("", "") if value is None else (" ", value) for value in _texts_of(values)])
-            else:
-                parts.append(values.to_numpy("datetime64[us]").view(np.int64).tolist())
+        parts: list[list[Any]] = [
+            [_part(text) for text in self._key_texts[name].take(pa.array(rows)).to_pylist()]
+            if name in self._key_texts
+            else self.column(name)[rows].tolist()
+            for name in self.contract.key
+        ]
         return list(zip(*parts, self.column("recorded_at")[rows].tolist(), strict=True))
+
+    @cached_property
+    def _key_texts(self) -> dict[str, pa.Array]:
+        """The parts of the key that are texts."""
+        names = [name for name in self.contract.key if self.contract.column(name).kind in _TEXTS]
+        return {name: _arrow(self._frame[name]) for name in names}
+
+    def _key(self, row: int) -> tuple[Any, ...]:
+        return tuple(
+            _part(self._key_texts[name][row].as_py())
+            if name in self._key_texts
+            else int(self.column(name)[row])
+            for name in self.contract.key
+        )
 
     @cached_property
     def same_key_next(self) -> NDArray[np.bool_]:
         same = np.ones(max(len(self) - 1, 0), bool)
         for name in self.contract.key:
-            if self.contract.column(name).kind in _TEXTS:
-                same &= _equal_to_next(self._frame[name])
+            if name in self._key_texts:
+                same &= _equal_to_next(self._key_texts[name])
             else:
                 values = self.column(name)
                 same &= values[1:] == values[:-1]
         return same
 
-    def first_not_before(self, key: Sequence[Any]) -> int:
-        """The first row whose key is not less than `key` (parts as `keys` gives them), by halving."""
+    def versions(self, key: Sequence[Any]) -> Ints:
+        """The rows of one fact, by the parts of its key as `keys` gives them."""
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2
-            if self.keys(np.array([middle]))[0][:-1] < tuple(key):
+            if self._key(middle) < tuple(key):
                 low = middle + 1
             else:
                 high = middle
-        return low
+        while high < len(self) and self._key(high) == tuple(key):
+            high += 1
+        return np.arange(low, high)
 
     def _encoded(self, name: str) -> NDArray[Any]:
         kind, values = self.contract.column(name).kind, self._frame[name]
@@ -195,15 +210,18 @@ def _dtype(contract: TableContract, name: str) -> type:
     return np.float64 if kind in _NUMBERS else np.int32 if kind in _TEXTS else np.int64
 
 
-def _texts_of(values: pd.Series) -> list[str | None]:
-    return pa.Array.from_pandas(values).to_pylist()
+def _part(text: str | None) -> tuple[str, str]:
+    """A part of a key: a missing one comes first."""
+    return ("", "") if text is None else (" ", text)
 
 
-def _equal_to_next(values: pd.Series) -> NDArray[np.bool_]:
-    """Whether each text is that of the next row; a missing one equals a missing one."""
+def _arrow(values: pd.Series) -> pa.Array:
     texts = pa.Array.from_pandas(values)
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+
+
+def _equal_to_next(texts: pa.Array) -> NDArray[np.bool_]:
+    """Whether each text is that of the next row; a missing one equals a missing one."""
     before, after = texts[:-1], texts[1:]
     both_missing = pc.and_(pc.is_null(before), pc.is_null(after))
     return pc.fill_null(pc.equal(before, after), both_missing).to_numpy(zero_copy_only=False)

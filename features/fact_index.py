@@ -17,6 +17,8 @@ from features import lookup_kernels as kernel
 from features.catalogue import Catalogue
 from features.city_facts import CityFacts
 from features.encoded_table import Floats
+from features.facts_behind import Fact, facts_behind
+from features.feature import Feature
 from features.fed_changes import FedChanges
 from features.feeding import RECORDED, fed_with
 from features.input_quality import states_in_words
@@ -31,7 +33,8 @@ from features.step_functions import DAY, Ints
 from features.step_requests import Request, site_version
 
 BLOCK = 4_096  # rows looked up together: what they need fits in the cache
-STATUS = ("on_file", "starts", "finishes", "delivered")
+ON_FILE = "on_file"
+STATUS = (ON_FILE, "starts", "finishes", "delivered")
 
 
 class FactIndex:
@@ -39,17 +42,18 @@ class FactIndex:
 
     Every row of an answer depends on its own project and moment alone. Nothing recorded after a row's
     `as_of` reaches it. `feed` gives an index that knows new records too; this one goes on answering as before.
+    `city` holds the facts, `policies` and `steps` how features come about.
     """
 
     def __init__(
         self, catalogue: Catalogue, policies: PolicyFeatures, city: CityFacts, curves: StepCurves
     ) -> None:
         self.catalogue = catalogue
-        self._policies = policies
-        self._city = city
+        self.policies = policies
+        self.city = city
         self._curves = curves
         self._fed = FedChanges.none()
-        self._steps = _all_steps(catalogue, policies)
+        self.steps = _all_steps(catalogue, policies)
         self._plans: dict[tuple[str, ...], Plan] = {}
         self._whole = {str(one.feature.table) for one in curves.numbers if not one.by_holder}
         self._feeding = threading.Lock()
@@ -94,7 +98,7 @@ class FactIndex:
         if not known:
             return self
         with self._feeding:
-            fed = fed_with(self._city, self._curves, self._requests, self._fed, known)
+            fed = fed_with(self.city, self._curves, self._requests, self._fed, known)
         index = FactIndex.__new__(FactIndex)
         index.__dict__.update(self.__dict__, _fed=fed)
         return index
@@ -112,10 +116,20 @@ class FactIndex:
         """How many changes were fed since the index was built; building it again makes it 0."""
         return len(self._fed)
 
-    @property
-    def city(self) -> CityFacts:
-        """The facts behind the index."""
-        return self._city
+    def facts_behind(self, name: str, project_id: str, as_of: Any) -> list[Fact]:
+        """The records that make the value of a feature, with what each adds; see `features.facts_behind`.
+
+        Speaks of all records fed so far, also by a newer index that shares this one's facts.
+        """
+        return facts_behind(self, name, project_id, as_of)
+
+    def subject(self, feature: Feature, project_id: str, moment: int) -> int:
+        """The number of the project, enterprise or group that a feature speaks of there; -1 for nobody."""
+        projects, moments = self.city.projects.numbers_of([project_id]), np.array([moment], np.int64)
+        plan = self._plan((feature.name, ON_FILE))
+        subjects = np.empty((len(plan.arrays[0]), 1), np.int64)
+        kernel.resolve(plan.arrays, self._curves.pools, self._fed.arrays, projects, moments, subjects)
+        return int(subjects[plan.arrays[6][plan.names.index(feature.name), 5], 0])
 
     def matrix(self, project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """The catalogue's model features, a row for each project and moment in the order given.
@@ -133,7 +147,7 @@ class FactIndex:
         """As `values`, as a plain array (rows, names) laid out by column: what a single request needs."""
         projects, moments = self._asked(project_ids, as_of)
         cells = np.empty((len(names), len(projects)))
-        plan = self._plan((*names, "on_file"))
+        plan = self._plan((*names, ON_FILE))
         blocks = [slice(low, low + BLOCK) for low in range(0, len(projects), BLOCK)]
         on_all_cores(
             lambda rows: self._fill(plan, names, projects[rows], moments[rows], cells[:, rows]),
@@ -149,12 +163,12 @@ class FactIndex:
         (信息不足). Raises PolicyUndefined if no policy was in force on a day asked about.
         """
         projects, moments = self._asked(project_ids, as_of)
-        rule = next(one for one in self._policies.rules.values() if isinstance(one, InherentGrade))
+        rule = next(one for one in self.policies.rules.values() if isinstance(one, InherentGrade))
         for day in np.unique(moments // DAY).tolist():
             rule.policies.policy_on(np.datetime64(day, "D").astype(object))
-        found = self._looked_up((*rule.needs, "on_file"), projects, moments)
+        found = self._looked_up((*rule.needs, ON_FILE), projects, moments)
         decided = rule.decided(SiteValues(moments, found))
-        unknown = np.isnan(found["on_file"])
+        unknown = np.isnan(found[ON_FILE])
         decided.loc[unknown, ["grade", "value"]] = np.nan
         decided.loc[unknown, ["rule", "zh", "en", "fact", "reference"]] = None
         return decided
@@ -173,7 +187,7 @@ class FactIndex:
         """UNKNOWN (not on file), NOT_STARTED, ACTIVE or FINISHED, as known at `as_of`."""
         projects, moments = self._asked(project_ids, as_of)
         found = self._looked_up(STATUS, projects, moments)
-        return status_of(moments, found["on_file"], found["starts"], found["finishes"])
+        return status_of(moments, found[ON_FILE], found["starts"], found["finishes"])
 
     def latest_recorded_at(self, project_ids: Sequence[str], as_of: Any) -> NDArray[np.datetime64]:
         """When the newest fact about the project came on file, up to `as_of`; NaT where there is none."""
@@ -188,11 +202,11 @@ class FactIndex:
 
         With `delivered_within_months` also those delivered no longer ago than that. Sorted by id.
         """
-        ids = self._city.projects.ids.copy()
+        ids = self.city.projects.ids.copy()
         projects = np.arange(len(ids))
         moments = np.broadcast_to(_microseconds([as_of]), len(projects)).copy()
         found = self._looked_up(STATUS, projects, moments)
-        status = status_of(moments, found["on_file"], found["starts"], found["finishes"])
+        status = status_of(moments, found[ON_FILE], found["starts"], found["finishes"])
         chosen = status == ACTIVE
         if delivered_within_months:
             recent = delivered_since(moments, found["delivered"], delivered_within_months)
@@ -200,27 +214,34 @@ class FactIndex:
         return np.sort(np.array(ids, dtype=str)[chosen])
 
     def _fill(self, plan: Plan, names: Sequence[str], projects: Ints, moments: Ints, cells: Floats) -> None:
-        found = self._evaluated(plan, projects, moments)
-        by_policy = self._policies.wanted(names)
-        if by_policy:
+        out = self._evaluated(plan, projects, moments)
+        unknown = np.isnan(out[plan.names.index(ON_FILE)])
+        if plan.by_policy:
+            found = dict(zip(plan.names, out, strict=True))
             sites = SiteValues(moments, found)
-            for name in by_policy:
-                found[name] = self._policies.rules[name].at(sites)
-        for place, name in enumerate(names):
-            cells[place] = found[name]
-        cells[:, np.isnan(found["on_file"])] = np.nan
+            for name in plan.by_policy:
+                found[name] = self.policies.rules[name].at(sites)
+            for place, name in enumerate(names):
+                cells[place] = found[name]
+        else:
+            cells[:] = out[plan.wanted[: len(names)]]
+        if unknown.any():
+            cells[:, unknown] = np.nan
 
     def _looked_up(self, names: tuple[str, ...], projects: Ints, moments: Ints) -> dict[str, Floats]:
-        return self._evaluated(self._plan(names), projects, moments)
+        plan = self._plan(names)
+        return dict(zip(plan.names, self._evaluated(plan, projects, moments), strict=True))
 
-    def _evaluated(self, plan: Plan, projects: Ints, moments: Ints) -> dict[str, Floats]:
+    def _evaluated(self, plan: Plan, projects: Ints, moments: Ints) -> Floats:
+        """A row a step of the plan."""
         out = np.empty((len(plan.names), len(projects)))
         kernel.evaluate(plan.arrays, self._curves.pools, self._fed.arrays, projects, moments, out)
-        return dict(zip(plan.names, out, strict=True))
+        return out
 
     def _plan(self, names: tuple[str, ...]) -> Plan:
         if names not in self._plans:
-            self._plans[names] = Plan.of(self._policies.looked_up(names), self._steps, self._curves)
+            looked_up, by_policy = self.policies.looked_up(names), self.policies.wanted(names)
+            self._plans[names] = Plan.of(looked_up, self.steps, self._curves, by_policy)
         return self._plans[names]
 
     @property
@@ -228,7 +249,7 @@ class FactIndex:
         return list(self._curves.numbers)
 
     def _asked(self, project_ids: Sequence[str], as_of: Any) -> tuple[Ints, Ints]:
-        projects, moments = self._city.projects.numbers_of(project_ids), _microseconds(as_of)
+        projects, moments = self.city.projects.numbers_of(project_ids), _microseconds(as_of)
         if len(projects) != len(moments):
             raise InvalidInput(
                 zh=f"项目编号有 {len(projects)} 个，时点有 {len(moments)} 个，两者须一一对应。",

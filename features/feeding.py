@@ -85,8 +85,24 @@ def fed_with(
 
     Renamings must not be among them. Ids not seen before are added to the registers.
     """
-    before, holders = city.extent(), set()
-    changes = _Changes()
+    before = city.extent()
+    try:
+        fed = _difference(city, curves, requests, fed, deliveries)
+    except BaseException:
+        city.forget(before)
+        raise
+    city.settle()
+    return fed
+
+
+def _difference(
+    city: CityFacts,
+    curves: StepCurves,
+    requests: Sequence[Request],
+    fed: FedChanges,
+    deliveries: Mapping[str, pd.DataFrame],
+) -> FedChanges:
+    before, holders, changes = city.extent(), set(), _Changes()
     for name, frame in deliveries.items():
         holders |= city.add(name, frame)
         _note_recorded(city, changes, frame)

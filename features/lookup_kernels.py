@@ -15,7 +15,7 @@ from numba import njit
 DAY = 86_400_000_000
 ENTITY_BITS = 51  # a function's number and an entity's (or a pair's) as one key
 PAIR_BITS = 25
-SITE, HOLDER, HOME, CITY = range(4)
+SITE, HOLDER, HOME, CITY, PAIR = range(5)
 TOTAL, TREND, EXPOSURE, CARRIED, CHANGE, DAYS, SEASON, RATIO = range(8)
 SINE = 0
 
@@ -124,7 +124,10 @@ def _fed_sum(number, key, fed, moment):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def resolve(plan, pools, fed, projects, as_of, subjects):  # type: ignore[no-untyped-def]
-    """Whom each row speaks of: the site, the enterprise in a role by its present name, a group; -1 for nobody."""
+    """Whom each row speaks of: the site, the enterprise in a role by its present name, a group; -1 for nobody.
+
+    A PAIR is the place of (site, subject before it) among the pairs that have facts in common.
+    """
     who, carried, leads, successor = plan[0], plan[3], plan[4], plan[7]
     places, values = np.empty(len(as_of), np.int64), np.empty(len(as_of))
     for column in range(len(who)):
@@ -135,6 +138,14 @@ def resolve(plan, pools, fed, projects, as_of, subjects):  # type: ignore[no-unt
         if kind == CITY:
             for i in range(len(as_of)):
                 subjects[column, i] = 0 if projects[i] >= 0 else -1
+            continue
+        if kind == PAIR:
+            known = pools[5][who[column, 2] : who[column, 3]]
+            for i in range(len(as_of)):
+                entity = subjects[asked, i]
+                subjects[column, i] = -1
+                if entity >= 0 and projects[i] >= 0:
+                    subjects[column, i] = _found(known, (projects[i] << PAIR_BITS) | entity)
             continue
         lead = leads[carried[asked, 0]]
         one = np.array([lead[0], carried[asked, 1], carried[asked, 2], lead[2]])
@@ -193,22 +204,11 @@ def evaluate(plan, pools, fed, projects, as_of, out):  # type: ignore[no-untyped
     subjects = np.empty((len(who), rows), np.int64)
     resolve(plan, pools, fed, projects, as_of, subjects)
     terms = np.empty((len(looked_up), rows), np.int64)
-    pairs, places = np.empty(rows, np.int64), np.empty(rows, np.int64)
+    places = np.empty(rows, np.int64)
     for t in range(len(looked_up)):
-        curve, shift, subject = looked_up[t, 0], looked_up[t, 1], looked_up[t, 2]
-        low, high = looked_up[t, 3], looked_up[t, 4]
-        if low < 0:
-            _places(curve, shift, pools, subjects[subject], as_of, places)
-            _tally(curve, pools, subjects[subject], places, terms[t])
-            continue
-        known = pools[5][low:high]
-        for i in range(rows):
-            entity = subjects[subject, i]
-            pairs[i] = -1
-            if entity >= 0 and projects[i] >= 0:
-                pairs[i] = _found(known, (projects[i] << PAIR_BITS) | entity)
-        _places(curve, shift, pools, pairs, as_of, places)
-        _tally(curve, pools, pairs, places, terms[t])
+        whose = subjects[looked_up[t, 2]]
+        _places(looked_up[t, 0], looked_up[t, 1], pools, whose, as_of, places)
+        _tally(looked_up[t, 0], pools, whose, places, terms[t])
     sums = np.empty((len(plan[2]), rows), np.int64)
     _sums(plan, pools, fed, projects, as_of, subjects, terms, sums)
     held = np.empty((len(leads), rows), np.int64)

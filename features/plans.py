@@ -113,25 +113,35 @@ def subject_of(subject: str) -> Carried:
 
 @dataclass
 class Plan:
-    """The steps of some features in order, as arrays; `names` says which row of the answer is whose."""
+    """The steps of some features in order, as arrays.
+
+    `names` says which row of the answer is whose, `wanted` which rows were asked for, in the order asked.
+    """
 
     names: list[str]
     arrays: tuple[NDArray, ...]
+    wanted: list[int]
+    by_policy: Sequence[str] = ()
 
     @classmethod
-    def of(cls, names: Sequence[str], steps: Mapping[str, Step], curves: StepCurves) -> Plan:
-        """The plan for the features named, and for those they are made of."""
+    def of(
+        cls,
+        names: Sequence[str],
+        steps: Mapping[str, Step],
+        curves: StepCurves,
+        by_policy: Sequence[str] = (),
+    ) -> Plan:
+        """The plan for the features named and those they are made of; `by_policy`: what rules make of them after."""
         making = _Making(curves)
-        for name in names:
-            making.add(name, steps)
-        return cls(list(making.places), making.arrays())
+        places = [making.add(name, steps) for name in names]
+        return cls(list(making.places), making.arrays(), places, by_policy)
 
 
 @dataclass
 class _Making:
     curves: StepCurves
     places: dict[str, int] = field(default_factory=dict)
-    _who: dict[str | None, tuple[int, int, int]] = field(default_factory=lambda: {None: (0, kernel.SITE, 0)})
+    _who: dict[object, tuple[int, ...]] = field(default_factory=lambda: {None: (0, kernel.SITE, 0, 0, 0)})
     _terms: dict[tuple[int, ...], int] = field(default_factory=dict)
     _parts: list[tuple[int, int]] = field(default_factory=list)
     _sums: dict[Summed, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
@@ -161,12 +171,12 @@ class _Making:
     def arrays(self) -> tuple[NDArray, ...]:
         """In the order in which the compiled look-up takes them apart."""
         return (
-            _table([(kind, asked) for _, kind, asked in sorted(self._who.values())], 2),
+            _table([said for _, *said in sorted(self._who.values())], 4),
             _table(self._parts, 2),
             _table([row for _, row in self._sums.values()], 5),
             _table(list(self._carried), 3),
             _table(list(self._leads), 3),
-            _table(list(self._terms), 5),
+            _table(list(self._terms), 3),
             _table(self._steps, 6),
             self.curves.successor,
             np.array(self._numbers, np.float64).reshape(-1, 2),
@@ -176,12 +186,19 @@ class _Making:
         """The column of whom a feature speaks of."""
         if subject not in self._who:
             if subject == "city":
-                self._who[subject] = (len(self._who), kernel.CITY, 0)
+                self._who[subject] = (len(self._who), kernel.CITY, 0, 0, 0)
             else:
                 kind = kernel.HOME if subject in GROUPS else kernel.HOLDER
                 asked = self._carry(subject_of(str(subject)), 0)
-                self._who[subject] = (len(self._who), kind, asked)
+                self._who[subject] = (len(self._who), kind, asked, 0, 0)
         return self._who[subject][0]
+
+    def _pair(self, subject: str | None) -> int:
+        """The column of the pair of the site and whom a feature speaks of."""
+        if ("pair", subject) not in self._who:
+            pair = kernel.PAIR, self._subject(subject), *self.curves.pair_ranges[str(subject)]
+            self._who["pair", subject] = (len(self._who), *pair)
+        return self._who["pair", subject][0]
 
     def _sum(self, request: Request) -> int:
         assert isinstance(request, Summed)
@@ -193,8 +210,8 @@ class _Making:
             self.curves.numbers[request],
         )
         for term in self.curves.terms[request]:
-            low, high = self.curves.pair_ranges[str(request.subject)] if term.of_pair else (-1, -1)
-            row = (term.curve, term.shift, subject, low, high)
+            whose = self._pair(request.subject) if term.of_pair else subject
+            row = (term.curve, term.shift, whose)
             self._parts.append((self._terms.setdefault(row, len(self._terms)), term.sign))
         own = number + OWN if request.elsewhere else -1
         place = len(self._sums)
@@ -212,5 +229,5 @@ class _Making:
         return self._carried.setdefault(row, len(self._carried))
 
 
-def _table(rows: Sequence[tuple[int, ...]], width: int) -> NDArray[np.int64]:
+def _table(rows: Sequence[Sequence[int]], width: int) -> NDArray[np.int64]:
     return np.array(rows, np.int64).reshape(-1, width)

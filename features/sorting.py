@@ -28,8 +28,8 @@ _T = TypeVar("_T")
 
 def on_all_cores(work: Callable[[_T], Any], parts: Iterable[_T], size: int) -> None:
     """Do every part of the work; `size` items in all decide whether it is worth more than one thread."""
-    cores = os.cpu_count() or 1
-    if size < ALONE or cores == 1:
+    cores = 1 if size < ALONE else os.cpu_count() or 1
+    if cores == 1:
         for part in parts:
             work(part)
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,12 +56,16 @@ class Request:
     feature: Feature
     kind: str
 
-    @property
+    @cached_property
     def key(self) -> tuple[object, ...]:
         return (type(self).__name__, self.kind, *key_of(self.feature))
 
-    def __hash__(self) -> int:
+    @cached_property
+    def _hash(self) -> int:
         return hash(self.key)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Request) and self.key == other.key
@@ -135,7 +140,7 @@ class Summed(Request):
         return spans, shelf.since(self.feature)[spans.rows], shelf.weights(self.feature)[spans.rows]
 
     def _lines(self, shelf: FactShelf) -> Lines:
-        key = key_of(self.feature)
+        key = self.key[2:]
         if key not in shelf.memo:
             shelf.memo[key] = exposure_lines(self.feature, shelf)
         return shelf.memo[key]  # type: ignore[no-any-return]
@@ -173,7 +178,7 @@ class Carried(Request):
 
     leading: Leading
 
-    @property
+    @cached_property
     def key(self) -> tuple[object, ...]:
         return (*super().key, self.leading.key)
 

@@ -1,9 +1,10 @@
 """The records and the champion as a worker holds them, kept as new as the store and the pointer.
 
-A watching thread rebuilds the index when the store has moved and loads the model when the pointer
-names another; both are finished and tried before they are put in place, so a request sees one state,
-whole. A request that finds the store ahead of the index waits for the rebuild up to a second after
-the move was first seen; after that it is answered from the state there is, whose number it is told.
+A watching thread feeds the index with what the store has taken in since, and loads the model when the
+pointer names another; both are finished and tried before they are put in place, so a request sees one state,
+whole. Only a renaming, another store, or very many changes make the index be built again. A request that finds
+the store ahead of the index waits for it up to a second after the move was first seen; after that it is
+answered from the state there is, whose number it is told.
 """
 
 from __future__ import annotations
@@ -33,14 +34,17 @@ LOOK_EVERY_S = 1.0
 LOOK_AGAIN_S = 3.0
 WAIT_FOR_RECORDS_S = 1.0
 DAYS_KEPT = 16
+FED_AT_MOST = 1_000_000  # changes beside the index until it is built again; some ten a record and feature
 
 
 class Store(Protocol):
     """What the service needs of the record store."""
 
-    def mark(self) -> StoreMark: ...
+    def mark(self, version: int | None = None) -> StoreMark: ...
 
     def records(self, version: int) -> Records: ...
+
+    def changes_since(self, version: int, *, until: int | None = None) -> dict[str, pd.DataFrame]: ...
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,12 @@ class LiveState:
     @property
     def store_version(self) -> int:
         return self.mark.version
+
+    def followed_by(self, scorer: Scorer, mark: StoreMark, since: pd.Timestamp) -> LiveState:
+        """The next state; days before `since`, the first moment that anything new was recorded, are as they were."""
+        with self._lock:
+            days = OrderedDict((day, risks) for day, risks in self._days.items() if day < since)
+        return LiveState(scorer, mark, days)
 
     def city_risks(self, as_of: pd.Timestamp) -> CityRisks:
         """The risks of the sites active at 00:00 of the day of `as_of`; the latest days are kept."""
@@ -164,15 +174,32 @@ class LiveRecords:
         if self._store is None:
             self._store = self._open_store()
         mark = self._store.mark()
-        index = held.scorer.index if held and held.mark == mark else _index_of(self._store, mark, catalogue)
-        if held and index is held.scorer.index and model is held.scorer.model:
+        if held and held.mark == mark and model is held.scorer.model:
             return
-        state = LiveState(Scorer(index, model), mark)
+        state = self._fed(held, mark, model) if held else None
+        if state is None:
+            state = LiveState(Scorer(_index_of(self._store, mark, catalogue), model), mark)
         state.city_risks(now())
         with self._changed:
             self._state = state
             self._changed.notify_all()
         self._log.info("records and model in place", store_version=mark.version, model_version=model.version)
+
+    def _fed(self, held: LiveState, mark: StoreMark, model: RiskModel) -> LiveState | None:
+        """The state that follows `held` by what the store took in since; None where the index must be built again."""
+        assert self._store is not None
+        index, since = held.scorer.index, pd.Timestamp.max
+        if mark != held.mark:
+            if mark.version < held.store_version or self._store.mark(held.store_version) != held.mark:
+                return None  # another store, or a backup put back
+            changes = self._store.changes_since(held.store_version, until=mark.version)
+            if not index.takes(changes) or index.fed_changes > FED_AT_MOST:
+                return None
+            since = min((rows["recorded_at"].min() for rows in changes.values() if len(rows)), default=since)
+            index = index.feed({name: rows.drop(columns="store_version") for name, rows in changes.items()})
+        if model is not held.scorer.model:
+            return LiveState(Scorer(index, model), mark)
+        return held.followed_by(Scorer(index, model), mark, since)
 
     def _champion(self, held: LiveState | None, catalogue: Catalogue) -> RiskModel:
         """The model that the pointer names; the one held if it is the same, or if the new one cannot be used."""

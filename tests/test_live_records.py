@@ -38,10 +38,15 @@ class StandInStore:
         self.batches: list[pd.DataFrame] = [SITES]
         self.reachable = True
 
-    def mark(self) -> StoreMark:
+    def mark(self, version: int | None = None) -> StoreMark:
         if not self.reachable:
             raise StoreUnavailable(zh="记录库不可达。", en="The store is gone.")
-        return StoreMark(len(self.batches), None)
+        return StoreMark(len(self.batches) if version is None else min(version, len(self.batches)), None)
+
+    def changes_since(self, version: int, *, until: int | None = None) -> dict[str, pd.DataFrame]:
+        rows = pd.concat(self.batches[version:until], ignore_index=True)
+        fed = Records.from_tables({"projects": rows}).table("projects")
+        return {"projects": fed.assign(store_version=until)}
 
     def records(self, version: int) -> Records:
         tables = Records.from_tables({"projects": pd.concat(self.batches[:version], ignore_index=True)})
