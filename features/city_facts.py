@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from data_contracts.contract import contract, contracts
+from data_contracts.contract import contract
 from data_contracts.records import Records
 from features.dangerous_work_scale import DangerousWorks
 from features.encoded_table import EncodedTable, PartTable, WholeTable, Words
 from features.fact_shelf import FactShelf
-from features.fact_table import Register
+from features.fact_table import Register, codes_used, numbers_in
 from features.feature import FactRule
 from features.site_groups import group_registers, groups_named
 from features.step_functions import Ints
@@ -75,12 +75,16 @@ class CityFacts:
     @classmethod
     def of(cls, records: Records, rules: Mapping[str, FactRule]) -> CityFacts:
         """The facts of the tables that features read, from all records on file."""
-        words: dict[str, dict[str, Words]] = {name: {} for name in (*rules, ALIASES)}
+        ids = {column: Words() for column in _ID_COLUMNS}  # one numbering for the ids of all tables
+        words = {
+            name: {column: ids[column] for column in ids if column in contract(name).column_names}
+            for name in (*rules, ALIASES)
+        }
         tables = {name: _encoded(name, records.table(name), words[name]) for name in (*rules, ALIASES)}
         city = cls(
             rules,
-            Register(_ids(records, "project_id", "PROJECT")),
-            Register(_ids(records, "enterprise_id", "ENTERPRISE")),
+            Register(_named(tables, "project_id")),
+            Register(_named(tables, "enterprise_id")),
             group_registers(rules, tables.__getitem__),
             {},
             words,
@@ -132,8 +136,9 @@ class CityFacts:
         table = _encoded(name, frame, self._words[name])
         for column, register in (("project_id", self.projects), ("enterprise_id", self.enterprises)):
             if column in table.contract.column_names:
+                texts = table.texts(column)
                 register.add(
-                    sorted({table.texts(column)[c] for c in np.unique(table.column(column)) if c >= 0})
+                    sorted(texts[code] for code in codes_used(table.column(column), len(texts)).tolist())
                 )
         batch = self._batch(table)
         touched = set(batch.holders.tolist())
@@ -204,13 +209,9 @@ class CityFacts:
         return holders
 
     def _numbers(self, table: EncodedTable, column: str) -> Ints:
-        register = {"project_id": self.projects, "enterprise_id": self.enterprises}[column]
-        codes, texts = table.column(column), table.texts(column)
-        used = np.unique(codes)
-        known = np.full(len(texts) + 1, -1, np.int64)
-        used = used[used >= 0]
-        known[used] = register.numbers_of([texts[code] for code in used.tolist()])
-        return known[codes]
+        return numbers_in(
+            {"project_id": self.projects, "enterprise_id": self.enterprises}[column], table, column
+        )
 
     def _note_moved(self, table: WholeTable) -> None:
         """Versions of one fact that name different holders."""
@@ -258,7 +259,7 @@ def _may_move(name: str) -> bool:
     return name != ALIASES and table.key[0] not in _ID_COLUMNS
 
 
-def _named(tables: Mapping[str, PartTable], column: str) -> set[str]:
+def _named(tables: Mapping[str, EncodedTable], column: str) -> set[str]:
     """The ids that the tables name, those of aliases included."""
     found: set[str] = set()
     for name, table in tables.items():
@@ -266,16 +267,5 @@ def _named(tables: Mapping[str, PartTable], column: str) -> set[str]:
         for one in columns:
             if one in table.contract.column_names and len(table):
                 texts = table.texts(one)
-                found |= {texts[code] for code in np.unique(table.column(one)).tolist() if code >= 0}
+                found |= {texts[code] for code in codes_used(table.column(one), len(texts)).tolist()}
     return found
-
-
-def _ids(records: Records, column: str, kind: str) -> set[str]:
-    """All ids of a kind that occur in any table of the records, those of aliases included."""
-    found: set[str] = set()
-    for name, table in contracts().items():
-        if column in table.column_names:
-            found |= set(records.table(name)[column].dropna().unique())
-    aliases = records.table(ALIASES)
-    renamed = aliases[aliases["kind"] == kind]
-    return found | set(renamed["old_id"].dropna()) | set(renamed["new_id"].dropna())

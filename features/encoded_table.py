@@ -6,7 +6,7 @@ Columns are encoded when first asked for. Both kinds share their `Words`, so a c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,7 @@ class Words:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self._known: dict[int, tuple[object, Ints]] = {}
         self._numbers: dict[str, int] = {}
 
     def numbers_of(self, texts: Iterable[str]) -> Ints:
@@ -41,6 +42,13 @@ class Words:
                 self.texts.append(text)
             found.append(number)
         return np.array(found, np.int64)
+
+    def known(self, whose: object, numbers_of: Callable[[list[str]], Ints]) -> Ints:
+        """What every text is by `numbers_of`, and -1 at the end; kept for `whose` until there are more texts."""
+        kept = self._known.get(id(whose))
+        if kept is None or len(kept[1]) != len(self.texts) + 1:
+            kept = self._known[id(whose)] = whose, np.append(numbers_of(self.texts), np.int64(-1))
+        return kept[1]
 
 
 class EncodedTable:
@@ -149,9 +157,10 @@ class WholeTable(EncodedTable):
             return values.to_numpy(np.float64, na_value=np.nan)
         if kind not in _TEXTS:
             return values.to_numpy("datetime64[us]").view(np.int64)
-        places, found = pd.factorize(values)
-        numbers = self.words.setdefault(name, Words()).numbers_of(list(found))
-        return np.append(numbers, -1)[places].astype(np.int32)
+        encoded = _arrow(values).dictionary_encode()
+        numbers = self.words.setdefault(name, Words()).numbers_of(encoded.dictionary.to_pylist())
+        places = pc.fill_null(encoded.indices, len(numbers)).to_numpy(zero_copy_only=False)
+        return np.append(numbers, -1).astype(np.int32)[places]
 
 
 class PartTable(EncodedTable):
@@ -169,6 +178,16 @@ class PartTable(EncodedTable):
             self._sort()
         size = sum(len(rows) for _, rows in self._parents) if self._order is None else len(self._order)
         super().__init__(first.contract, size, first.words)
+        self._last = parents[-1][0]
+
+    def facts_of_last(self) -> NDArray[np.bool_]:
+        """Rows of the facts, whatever their version, of which the last of the tables has a version."""
+        origin = [np.full(len(rows), table is self._last) for table, rows in self._parents]
+        if not origin:
+            return np.zeros(0, bool)
+        fed = np.concatenate(origin) if self._order is None else np.concatenate(origin)[self._order]
+        fact = np.concatenate([[0], np.cumsum(~self.same_key_next)])
+        return np.isin(fact, fact[fed])
 
     def _sort(self) -> None:
         keys = [key for table, rows in self._parents for key in table.keys(rows)]

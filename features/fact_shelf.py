@@ -45,7 +45,7 @@ class FactShelf:
     ) -> None:
         self.projects = projects
         self.enterprises = enterprises
-        self._rules = rules
+        self.rules = rules
         self._rows = rows
         self._tables: dict[str, FactTable] = {}
         self._known: dict[tuple[str, str | None, bool], Spans] = {}
@@ -63,7 +63,7 @@ class FactShelf:
 
     def all_tables(self) -> list[FactTable]:
         """Every table that features read."""
-        return [self.named(name) for name in self._rules]
+        return [self.named(name) for name in self.rules]
 
     def table(self, feature: Feature) -> FactTable:
         return self.named(str(feature.table))
@@ -71,14 +71,14 @@ class FactShelf:
     def since(self, feature: Feature) -> Ints:
         """The day each row happened, its `recorded_at` where the table's facts have none."""
         table = self.table(feature)
-        column = feature.since or self._rules[table.contract.name].since
+        column = feature.since or self.rules[table.contract.name].since
         return table.moments(column) if column else table.recorded
 
     def spans(self, feature: Feature, present: NDArray[np.bool_] | None = None) -> Spans:
         """When each fact counts for the feature, and for whom."""
         table, since = self.table(feature), self.since(feature)
-        rule = self._rules[table.contract.name]
-        keep = rows_kept(feature, table) & (since != MISSING)
+        rule = self.rules[table.contract.name]
+        keep = self.kept(feature) & (since != MISSING)
         if present is not None:
             keep &= present
         spans = self._known_spans(table, feature).kept_rows(keep)
@@ -97,14 +97,29 @@ class FactShelf:
             spans = outside(spans, table.projects[spans.rows], over, len(self.projects))
         return spans
 
+    def kept(self, feature: Feature) -> NDArray[np.bool_]:
+        """Rows that pass every filter of the feature."""
+        filters = (
+            feature.table,
+            feature.where,
+            feature.not_open_when,
+            feature.distinct,
+            feature.needs,
+            feature.no_later,
+        )
+        key = repr(filters)
+        if key not in self.memo:
+            self.memo[key] = rows_kept(feature, self.table(feature))
+        return self.memo[key]  # type: ignore[no-any-return]
+
     def ends_with_project(self, feature: Feature) -> bool:
         """Whether the facts end, too, where their site does."""
-        return self._rules[str(feature.table)].ends_with_project and feature.ends_by is None
+        return self.rules[str(feature.table)].ends_with_project and feature.ends_by is None
 
     def on_file(self, feature: Feature, present: NDArray[np.bool_]) -> Spans:
         """When each fact is on file for the feature's subject, whatever its days."""
         table = self.table(feature)
-        keep = rows_kept(feature, table) & present
+        keep = self.kept(feature) & present
         return self._known_spans(table, feature).kept_rows(keep).narrowed()
 
     def weights(self, feature: Feature) -> Ints:
@@ -120,6 +135,8 @@ class FactShelf:
     ) -> tuple[Spans, Ints]:
         """Spans and ranks of which the highest is the latest (or first) fact; of the same day, the one recorded last."""
         spans = self.spans(feature, present)
+        if feature.table in OF_ONE_ID_ALONE:  # one version at a time
+            return spans, spans.rows
         since = self.since(feature)[spans.rows]
         recorded = self.table(feature).recorded[spans.rows]
         return spans, ranks_by(-since if first else since, recorded, spans.rows)
@@ -152,11 +169,11 @@ class FactShelf:
         """All pairs of a site and the feature's subject that any of the table's facts connects, sorted."""
         table = self.table(feature)
         known = self._known_spans(table, feature).narrowed()
-        return np.unique(self.own(table.contract.name, known).entities)
+        return np.sort(pd.unique(self.own(table.contract.name, known).entities))
 
     def _known_spans(self, table: FactTable, feature: Feature) -> Spans:
         """A table's facts as spans of the projects, of a group, or of the enterprises they belong to."""
-        supersedes = bool(self._rules[table.contract.name].superseded_within) and feature.ends_by is None
+        supersedes = bool(self.rules[table.contract.name].superseded_within) and feature.ends_by is None
         kept_as = (table.contract.name, feature.subject, supersedes)
         if kept_as not in self._known:
             self._known[kept_as] = self._spans_of(table, feature, supersedes)
@@ -164,7 +181,7 @@ class FactShelf:
 
     def _spans_of(self, table: FactTable, feature: Feature, supersedes: bool) -> Spans:
         name, columns = table.contract.name, table.contract.column_names
-        rule = self._rules[name]
+        rule = self.rules[name]
         by_enterprise = feature.role and (name == "project_parties" or "project_id" not in columns)
         entities = table.enterprises if by_enterprise else table.projects
         known = Spans(np.arange(len(table)), entities, table.recorded, table.in_force_until)

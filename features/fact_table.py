@@ -49,6 +49,27 @@ class Register:
                 self.ids.append(name)
 
 
+def numbers_in(register: Register, rows: EncodedTable, column: str) -> Ints:
+    """Each row's number in a register of what a column names; -1 where it is missing."""
+    codes, texts = rows.column(column), rows.texts(column)
+    if len(codes) >= len(texts):
+        return rows.words[column].known(register, register.numbers_of)[codes]
+    used = codes_used(codes, len(texts))
+    known = np.full(len(texts) + 1, -1, np.int64)
+    known[used] = register.numbers_of([texts[code] for code in used.tolist()])
+    return known[codes]
+
+
+def codes_used(codes: Ints, count: int) -> Ints:
+    """The different codes that occur, in order; -1 is none."""
+    if len(codes) < count:
+        found = np.unique(codes)
+        return found[found >= 0]
+    seen = np.zeros(count + 1, bool)
+    seen[codes] = True
+    return np.flatnonzero(seen[:-1])
+
+
 class FactTable:
     """All versions of one table's facts, in the order of key and `recorded_at`."""
 
@@ -83,13 +104,12 @@ class FactTable:
 
     def numbers_in(self, register: Register, column: str) -> Ints:
         """Each row's number in a register of what a column names; -1 where it is missing."""
-        return self.mapped(column, register.numbers_of, np.int64(-1))
+        return numbers_in(register, self.rows, column)
 
     def mapped(self, column: str, numbers_of, missing):  # type: ignore[no-untyped-def]
         """What each row's text is by `numbers_of` (a list of texts to as many numbers); `missing` where it has none."""
         codes, texts = self.rows.column(column), self.rows.texts(column)
-        used = np.unique(codes)
-        used = used[used >= 0]
+        used = codes_used(codes, len(texts))
         known = np.full(len(texts) + 1, missing)
         known[used] = numbers_of([texts[code] for code in used.tolist()])
         return known[codes]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.city_facts import NOBODY, CityFacts, Extent
-from features.encoded_table import Floats
+from features.encoded_table import Floats, PartTable
 from features.fact_shelf import PAIR_BITS, FactShelf
 from features.feature import GROUPS
 from features.fed_changes import NONE, FedChanges, key
@@ -110,11 +110,23 @@ def _difference(
     concerned = [one for one in requests if one.tables(city.rules) & tables]
     was, now = _Seen.of(city, holders, before, -1), _Seen.of(city, holders, city.extent(), 1)
     for request in concerned:
-        if isinstance(request, Summed):
+        if isinstance(request, Summed) and _may_change(request, now, tables):
             for seen in (was, now):
                 _add_sum(request, curves.numbers[request], seen, changes)
     fed = fed.with_sums(*(np.concatenate(part) for part in (changes.keys, changes.moments, changes.weights)))
     return _with_held(fed, [one for one in concerned if isinstance(one, Carried)], was, now, curves)
+
+
+def _may_change(request: Summed, now: _Seen, tables: set[str]) -> bool:
+    """Whether any fact that has a new version counts for the request, before or after."""
+    name, rules = str(request.feature.table), now.shelf.rules
+    if (request.tables(rules) - {name}) & tables or rules[name].superseded_within:
+        return True
+    rows = now.shelf.named(name).rows
+    assert isinstance(rows, PartTable)
+    if name not in now.shelf.memo:
+        now.shelf.memo[name] = rows.facts_of_last()
+    return bool((now.shelf.kept(request.feature) & now.shelf.memo[name]).any())
 
 
 def _note_recorded(city: CityFacts, changes: _Changes, frame: pd.DataFrame) -> None:

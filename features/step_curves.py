@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from data_contracts.progress import Progress
 from features.encoded_table import Floats
 from features.fact_shelf import FactShelf, with_window
+from features.sorting import on_all_cores
 from features.step_functions import DAY, NEVER, Ints, LeadingFact, Spans, Tally
 from features.step_requests import Carried, Leading, Request, Summed, key_of
 
@@ -151,7 +153,7 @@ class CurveBuilder:
                 by_subject[str(feature.subject)][str(feature.table)] = self.shelf.pairs(feature)
         ranges, parts, size = {}, [np.empty(0, np.int64)], 0
         for subject, tables in by_subject.items():
-            found = np.unique(np.concatenate(list(tables.values())))
+            found = np.sort(pd.unique(np.concatenate(list(tables.values()))))
             ranges[subject] = (size, size + len(found))
             parts.append(found)
             size += len(found)
@@ -184,8 +186,8 @@ class CurveBuilder:
         spans, since, weights = facts
         sign = -1 if of_pair else 1
         if since is None:
-            changes = self.add_tally(changes_of(spans, weights, count))
-            return {request: [Term(changes, 0, sign, of_pair)] for request in members}
+            terms = self._changes(spans, weights, count, sign, of_pair)
+            return {request: list(terms) for request in members}
         least = min(int(request.feature.window_days or 0) for request in members) * DAY
         usual = (spans.ends == NEVER) & (spans.starts - since < least)
         entities = np.where(usual, spans.entities, -1)
@@ -203,9 +205,23 @@ class CurveBuilder:
                 others = Spans(
                     spans.rows[places], spans.entities[places], spans.starts[places], ends[counted]
                 )
-                own = self.add_tally(changes_of(others, weights[places], count))
-                found[request].append(Term(own, 0, sign, of_pair))
+                found[request] += self._changes(others, weights[places], count, sign, of_pair)
         return found
+
+    def _changes(self, spans: Spans, weights: Ints, count: int, sign: int, of_pair: bool) -> list[Term]:
+        """What is added at the start of each span and taken away at its end.
+
+        Where a fact's next version goes on with the same weight, nothing changes in between. Facts that all
+        add the same need no running totals, if starts and ends are kept apart.
+        """
+        starts, ends = _without_seams(spans, weights)
+        if len(weights) and (weights == weights[0]).all():
+            tallies = (Tally.of(spans.entities, moments, weights, count) for moments in (starts, ends))
+            curves = [self.add_tally(tally) for tally in tallies]
+            return [Term(curves[0], 0, sign, of_pair), Term(curves[1], 0, -sign, of_pair)]
+        twice = np.concatenate([spans.entities, spans.entities])
+        both = Tally.of(twice, np.concatenate([starts, ends]), np.concatenate([weights, -weights]), count)
+        return [Term(self.add_tally(both), 0, sign, of_pair)]
 
     def _carried(self, asked: list[Carried], progress) -> tuple[dict[Leading, int], dict[Carried, int]]:  # type: ignore[no-untyped-def]
         """Curves of what holds, one for all numbers that its facts carry."""
@@ -242,11 +258,8 @@ class CurveBuilder:
         )
 
 
-def changes_of(spans: Spans, weights: Ints, count: int) -> Tally:
-    """What is added at the start of each span and taken away at its end, in one tally.
-
-    Where a fact's next version goes on with the same weight, nothing changes in between.
-    """
+def _without_seams(spans: Spans, weights: Ints) -> tuple[Ints, Ints]:
+    """Starts and ends, NEVER where a span goes on as the one before it."""
     starts, ends = spans.starts, spans.ends
     goes_on = (
         (spans.entities[1:] == spans.entities[:-1])
@@ -257,8 +270,7 @@ def changes_of(spans: Spans, weights: Ints, count: int) -> Tally:
         starts, ends = starts.copy(), ends.copy()
         starts[1:][goes_on] = NEVER
         ends[:-1][goes_on] = NEVER
-    twice = np.concatenate([spans.entities, spans.entities])
-    return Tally.of(twice, np.concatenate([starts, ends]), np.concatenate([weights, -weights]), count)
+    return starts, ends
 
 
 def _family(request: Summed) -> object:
@@ -269,11 +281,13 @@ def _family(request: Summed) -> object:
 
 def _joined(arrays: list, kind: type) -> NDArray:  # type: ignore[type-arg]
     """The arrays one after the other; each is given up once it has been copied."""
-    whole: NDArray = np.empty(sum(map(len, arrays)), kind)
-    place = 0
-    for number, array in enumerate(arrays):
-        whole[place : place + len(array)] = array
-        place += len(array)
+    places = np.cumsum([0, *map(len, arrays)]).tolist()
+    whole: NDArray = np.empty(places[-1], kind)
+
+    def copy(number: int) -> None:
+        whole[places[number] : places[number + 1]] = arrays[number]
         arrays[number] = None
+
+    on_all_cores(copy, range(len(arrays)), len(whole))
     arrays.clear()
     return whole
