@@ -18,16 +18,21 @@ _ROWS_AT_ONCE = 100_000
 
 def read_rows(connection: sa.Connection, contract: TableContract, chosen: sa.Select) -> pd.DataFrame:
     """The rows that `chosen` selects; columns of the contract are typed as it says, others are integers."""
-    kinds = {column.name: column.kind for column in contract.columns}
-    schema = pa.schema(
-        [
-            (c.name, ARROW_TYPES[kinds[c.name]] if c.name in kinds else pa.int64())
-            for c in chosen.selected_columns
-        ]
-    )
+    return from_arrow(contract, arrow_rows(connection, contract, chosen))
+
+
+def arrow_rows(connection: sa.Connection, contract: TableContract, chosen: sa.Select) -> pa.Table:
+    """The rows that `chosen` selects, as Arrow."""
+    schema = arrow_schema(contract, chosen)
     statement = str(chosen.compile(connection, compile_kwargs={"literal_binds": True}))
     reader = _read_sqlite if connection.dialect.name == "sqlite" else _read_postgresql
-    return from_arrow(contract, reader(connection, statement, schema))
+    return reader(connection, statement, schema)
+
+
+def arrow_schema(contract: TableContract, chosen: sa.Select) -> pa.Schema:
+    """The Arrow types of the columns that `chosen` selects: the contract's, and whole numbers for others."""
+    kinds = {column.name: ARROW_TYPES[column.kind] for column in contract.columns}
+    return pa.schema([(c.name, kinds.get(c.name, pa.int64())) for c in chosen.selected_columns])
 
 
 def _read_sqlite(connection: sa.Connection, statement: str, schema: pa.Schema) -> pa.Table:

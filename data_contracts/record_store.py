@@ -20,6 +20,7 @@ from data_contracts.records import Records
 from data_contracts.store_connection import connected, reading, store_engine, writing
 from data_contracts.store_tables import is_prepared, prepare_store, store_table
 from data_contracts.typed_tables import in_order
+from data_contracts.whole_tables import whole_table
 
 DEFAULT_URL = "sqlite:///var/siterisk.db"
 
@@ -92,8 +93,7 @@ class RecordStore:
         All columns of the contract, typed, sorted by key and `recorded_at`. Raises NotFound for an unknown
         table.
         """
-        with reading(self.engine) as connection:
-            return _read(connection, table, newest_version(connection) if version is None else version)
+        return whole_table(self.engine, contract(table), self.version() if version is None else version)
 
     def changes_since(self, version: int, *, until: int | None = None) -> dict[str, pd.DataFrame]:
         """Tables with rows stored after `version`, each with those rows as they now hold, and `store_version`.
@@ -106,7 +106,7 @@ class RecordStore:
             span = versions.c.store_version.between(version + 1, last)
             touched = set(connection.scalars(sa.select(versions.c.table_name).distinct().where(span)))
             return {
-                name: _read(connection, name, last, after=version) for name in contracts() if name in touched
+                name: _changes(connection, name, version, last) for name in contracts() if name in touched
             }
 
     def records(self, version: int | None = None) -> Records:
@@ -145,21 +145,18 @@ def newest_version(connection: sa.Connection) -> int:
     return int(connection.scalar(sa.select(sa.func.max(versions.c.store_version))) or 0)
 
 
-def _read(connection: sa.Connection, name: str, version: int, after: int | None = None) -> pd.DataFrame:
-    """Rows stored up to `version`, without those that a later one of the same key and recorded_at replaced."""
+def _changes(connection: sa.Connection, name: str, after: int, until: int) -> pd.DataFrame:
+    """Rows stored after one version and up to another, without those that a later one of them replaced."""
     table, newer = store_table(contract(name).name), store_table(name).alias("newer")
     replaced = sa.exists(
         sa.select(1).where(
             newer.c.record_key == table.c.record_key,
             newer.c.recorded_at == table.c.recorded_at,
             newer.c.store_version > table.c.store_version,
-            newer.c.store_version <= version,
+            newer.c.store_version <= until,
         )
     )
-    names = [*contract(name).column_names, *(["store_version"] if after is not None else [])]
-    chosen = sa.select(*(table.c[column] for column in names)).where(
-        table.c.store_version <= version, ~replaced
-    )
-    if after is not None:
-        chosen = chosen.where(table.c.store_version > after)
+    names = (*contract(name).column_names, "store_version")
+    span = table.c.store_version.between(after + 1, until)
+    chosen = sa.select(*(table.c[column] for column in names)).where(span, ~replaced)
     return in_order(contract(name), read_rows(connection, contract(name), chosen))
