@@ -78,12 +78,16 @@ def _pieces(name: str, values: pa.Array) -> pa.Array:
 
 
 def _text_bytes(values: pd.Series) -> Iterable[bytes]:
-    texts = ["" if missing else text for text, missing in zip(values, values.isna(), strict=True)]
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    lengths = np.fromiter((len(text) for text in encoded), dtype="<i8", count=len(encoded))
-    lengths[values.isna().to_numpy()] = -1
-    yield lengths.tobytes()
-    yield b"".join(encoded)
+    """The length of each text in bytes, -1 where it is missing, then all texts without anything between."""
+    array = pa.array(values, pa.large_string(), from_pandas=True)
+    texts = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    lengths = pc.fill_null(pc.binary_length(texts), -1)
+    yield lengths.to_numpy(zero_copy_only=False).astype("<i8").tobytes()
+    filled = pc.fill_null(texts, "")
+    _, offsets, content = filled.buffers()
+    if len(filled) and content is not None:
+        bounds = np.frombuffer(offsets, np.int64)[filled.offset : filled.offset + len(filled) + 1]
+        yield memoryview(content)[bounds[0] : bounds[-1]].tobytes()
 
 
 def _number_bytes(values: pd.Series) -> Iterable[bytes]:
