@@ -21,6 +21,7 @@ from features.facts_behind import Fact, facts_behind
 from features.feature import Feature
 from features.fed_changes import FedChanges
 from features.feeding import RECORDED, fed_with
+from features.freed_memory import give_back
 from features.input_quality import states_in_words
 from features.plans import Plan, Step, requests_of, steps_of
 from features.policy_features import Policies, PolicyFeatures, house_policies
@@ -77,7 +78,9 @@ class FactIndex:
         if not kernel.is_compiled():
             step = "特征索引（首次运行，编译代码一次） / feature index (first run: code is compiled once)"
         requests = _all_requests(catalogue, by_policy)
-        return cls(catalogue, by_policy, city, CurveBuilder(city.shelf()).build(requests, progress, step))
+        curves = CurveBuilder(city.shelf()).build(requests, progress, step)
+        give_back()
+        return cls(catalogue, by_policy, city, curves)
 
     def feed(self, deliveries: Mapping[str, pd.DataFrame]) -> FactIndex:
         """An index that knows these records too: typed frames by table, in the order of key and `recorded_at`.
