@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from data_contracts.contract import TableContract
 from features.sorting import Ints
 
-MISSING = np.iinfo(np.int64).min
 Floats = NDArray[np.float64]
 _TEXTS, _NUMBERS = ("text", "code"), ("integer", "number", "boolean")
 

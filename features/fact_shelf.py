@@ -19,8 +19,9 @@ from features.renamings import Renamings
 from features.row_values import row_values, rows_kept, weights
 from features.site_groups import SiteGroups
 from features.site_status import finished_spans
+from features.sorting import MISSING
 from features.span_joins import joined, meetings
-from features.step_functions import DAY, MISSING, Ints, Spans, ranks_by
+from features.step_functions import DAY, Ints, Spans, ranks_by
 
 OF_ONE_ID_ALONE = (
     "projects",

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from data_contracts.code_list import code_list
 from features.encoded_table import EncodedTable, Floats
-from features.step_functions import DAY, MISSING, NEVER, Ints
+from features.sorting import MISSING
+from features.step_functions import DAY, NEVER, Ints
 
 OTHER = "OTHER"
 

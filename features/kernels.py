@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+FEW = 64  # moments of an entity up to which they are counted one by one rather than kept in order
+
 
 @njit(cache=True, nogil=True)
 def last_at_or_before(offsets, moments, entities, as_of):  # type: ignore[no-untyped-def]
@@ -46,6 +48,15 @@ def _passed(offsets, moments, entity, as_of):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def counted(moments, begin, end, moment):  # type: ignore[no-untyped-def]
+    """How many of a few moments, in any order, are at or before `moment`."""
+    found = 0
+    for place in range(begin, end):
+        found += moments[place] <= moment
+    return found
+
+
+@njit(cache=True, nogil=True)
 def tallied(part, tally, asked, out):  # type: ignore[no-untyped-def]
     """What has come at or before `as_of`; 0 for an entity below 0.
 
@@ -56,7 +67,11 @@ def tallied(part, tally, asked, out):  # type: ignore[no-untyped-def]
     for i in range(part[0], part[1]):
         entity, out[i] = entities[i], 0
         if entity >= 0:
-            begin, place = offsets[entity], _passed(offsets, moments, entity, as_of[i])
+            begin, end = offsets[entity], offsets[entity + 1]
+            if not len(totals) and end - begin <= FEW:
+                out[i] = counted(moments, begin, end, as_of[i]) * unit
+                continue
+            place = _passed(offsets, moments, entity, as_of[i])
             out[i] = totals[place] - totals[begin] if len(totals) else (place - begin) * unit
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
+from features import kernels
+
 DAY = 86_400_000_000
 ENTITY_BITS = 51  # a function's number and an entity's (or a pair's) as one key
 PAIR_BITS = 25
@@ -51,19 +53,24 @@ def _found(keys, key):  # type: ignore[no-untyped-def]
 def _places(curve, shift, pools, entities, as_of, out):  # type: ignore[no-untyped-def]
     """The place after the last change at or before `as_of - shift`, -1 where there is no such entity.
 
-    Rows that ask the same entity at a later moment go on from where the last one was.
+    Rows that ask the same entity at a later moment go on from where the last one was. The few moments of a
+    small entity are counted, as they are in no order: the place is then right only as a number.
     """
     curves, offsets, moments = pools[0], pools[1], pools[2]
     first, count = curves[curve, 0], curves[curve, 1]
     entity, place, end, before = np.int64(-1), np.int64(0), np.int64(0), np.int64(0)
+    few = kernels.FEW if curves[curve, 3] < 0 and curves[curve, 2] else 0
     for i in range(len(as_of)):
         moment = as_of[i] - shift
         if entities[i] < 0 or entities[i] >= count:
             out[i] = -1
             continue
+        begin, last = offsets[first + entities[i]], offsets[first + entities[i] + 1]
+        if last - begin <= few:
+            out[i] = begin + kernels.counted(moments, begin, last, moment)
+            continue
         if entities[i] != entity or moment < before:
-            entity = entities[i]
-            place, end = offsets[first + entity], offsets[first + entity + 1]
+            entity, place, end = entities[i], begin, last
         step = 1
         while place + step < end and moments[place + step - 1] <= moment:
             place += step
@@ -289,8 +296,10 @@ def last_changes(curve, pools, fed, number, projects, as_of, out):  # type: igno
         out[i] = np.iinfo(np.int64).min
         if projects[i] < 0:
             continue
-        if places[i] > 0 and places[i] > offsets[first + projects[i]]:
-            out[i] = moments[places[i] - 1]
+        begin = offsets[first + projects[i]] if places[i] >= 0 else 0
+        for place in range(begin, offsets[first + projects[i] + 1] if places[i] >= 0 else 0):
+            if moments[place] <= as_of[i]:
+                out[i] = max(out[i], moments[place])
         found = _found(fed[0], (number << ENTITY_BITS) | projects[i]) if len(fed[0]) else -1
         if found >= 0:
             place = _after(fed[2], fed[1][found], fed[1][found + 1], as_of[i])

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from features.fact_table import FactTable
 from features.renamings import Renamings
+from features.sorting import MISSING
 from features.span_joins import concatenated, joined, meetings, once_each
-from features.step_functions import MISSING, Ints, Spans, ranks_by
+from features.step_functions import Ints, Spans, ranks_by
 
 
 class PartyLinks:

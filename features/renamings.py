@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from features.fact_table import FactTable, Register
+from features.sorting import MISSING
 from features.span_joins import concatenated, joined, meetings, once_each
-from features.step_functions import MISSING, LeadingFact, Spans, ranks_by
+from features.step_functions import LeadingFact, Spans, ranks_by
 
 
 class Renamings:

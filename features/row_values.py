@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from features.fact_table import FactTable
 from features.feature import Feature
-from features.step_functions import DAY, MISSING, Ints
+from features.sorting import MISSING
+from features.step_functions import DAY, Ints
 
 Floats = NDArray[np.float64]
 

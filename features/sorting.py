@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 NEVER = np.iinfo(np.int64).max
+MISSING = np.iinfo(np.int64).min
 ALONE = 50_000  # fewer items than this are not worth a second thread
 LONG = 4096  # facts of one entity from which sorting by digits is quicker than merging
 RUN = 32
@@ -46,10 +47,11 @@ def slices(size: int, parts: int | None = None) -> list[tuple[int, int]]:
     return list(itertools.pairwise(cuts))
 
 
-def by_entity(entities: Ints, moments: Ints, count: int) -> tuple[Ints, Ints]:
+def by_entity(entities: Ints, moments: Ints, count: int, *, few: int = 0) -> tuple[Ints, Ints]:
     """The moments of each entity (0 to `count` - 1) in order, and where each entity begins.
 
-    Facts of an entity below 0 and facts that NEVER come are left out.
+    Facts of an entity below 0 and facts that NEVER come are left out. The moments of entities that have no more
+    than `few` stay in no order.
     """
     offsets, cursors, parts = _places(entities, moments, count)
     dealt = np.empty(offsets[-1], np.int64)
@@ -58,7 +60,7 @@ def by_entity(entities: Ints, moments: Ints, count: int) -> tuple[Ints, Ints]:
         range(len(parts)),
         len(entities),
     )
-    sort_within(offsets, dealt)
+    sort_within(offsets, dealt, few=few)
     return dealt, offsets
 
 
@@ -82,15 +84,17 @@ def order_by_entity(
         range(len(parts)),
         len(entities),
     )
-    on_all_cores(lambda part: _sort_short(part, offsets, dealt, order), _shares(offsets), len(dealt))
+    on_all_cores(lambda part: _sort_short(part, offsets, dealt, order, 0), _shares(offsets), len(dealt))
 
     _sort_long(offsets, dealt, order)
     return order, dealt, offsets
 
 
-def sort_within(offsets: Ints, moments: Ints) -> None:
-    """Sort the moments of each entity, in place."""
-    on_all_cores(lambda part: _sort_short(part, offsets, moments, moments), _shares(offsets), len(moments))
+def sort_within(offsets: Ints, moments: Ints, *, few: int = 0) -> None:
+    """Sort the moments of each entity that has more than `few`, in place."""
+    on_all_cores(
+        lambda part: _sort_short(part, offsets, moments, moments, few), _shares(offsets), len(moments)
+    )
     _sort_long(offsets, moments)
 
 
@@ -189,13 +193,13 @@ def _window_ends(part, offsets, facts, window, ends):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
-def _sort_short(part, offsets, moments, order):  # type: ignore[no-untyped-def]
+def _sort_short(part, offsets, moments, order, few):  # type: ignore[no-untyped-def]
     """Sort the moments of the entities that have fewer than LONG, `order` (or the moments again) alike."""
     spare = np.empty(LONG, np.int64), np.empty(LONG, np.int64)
     ranks = np.empty(RUN, np.int64)
     for entity in range(part[0], part[1]):
         begin, end = offsets[entity], offsets[entity + 1]
-        if end - begin < LONG:
+        if few < end - begin < LONG:
             for low in range(begin, end, RUN):
                 _rank(moments, order, (low, min(low + RUN, end)), spare, ranks)
             _merge_runs((moments, order), (begin, end), spare)

@@ -120,7 +120,7 @@ class CurveBuilder:
 
     def add_leading(self, leading: LeadingFact) -> int:
         """The number of a curve whose changes are facts that hold from then."""
-        self._put(leading.offsets, leading.moments, 1, -1)
+        self._put(leading.offsets, leading.moments, 0, -1)  # unit 0: its moments are in order
         return len(self._rows) - 1
 
     def _put(self, offsets: Ints, moments: Ints, unit: int, running: int) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import kernels
-from features.encoded_table import MISSING
 from features.sorting import (
     NEVER,
     NOTHING,
@@ -104,16 +103,13 @@ class RunningSum:
             self.starts.at(entities, as_of) if started is None else started, totals, out=totals
         )
 
-    def last_change(self, entities: Ints, as_of: Ints) -> Ints:
-        """The moment of the last start or end at or before `as_of`, MISSING where there was none."""
-        return np.maximum(self.starts.last(entities, as_of), self.ends.last(entities, as_of))
-
 
 @dataclass(frozen=True)
 class Tally:
     """Moments per entity in order, and what they add up to: `unit` each, or running `totals` over them all.
 
     `totals` is empty where every moment adds the same; otherwise totals[i] is the sum of the first i weights.
+    Moments that add the same need no order where an entity has only a few: they are counted one by one.
     """
 
     offsets: Ints
@@ -126,7 +122,7 @@ class Tally:
         """What comes at each moment, for entities 0 to `count` - 1; what is NEVER to come is left out."""
         unit = int(weights[0]) if len(weights) else 1
         if (weights == unit).all():
-            ordered, offsets = by_entity(entities, moments, count)
+            ordered, offsets = by_entity(entities, moments, count, few=kernels.FEW)
             return cls(offsets, ordered, NOTHING, unit)
         order, ordered, offsets = order_by_entity(entities, moments, count)
         totals = np.zeros(len(order) + 1, np.int64)
@@ -142,11 +138,6 @@ class Tally:
             len(entities),
         )
         return sums
-
-    def last(self, entities: Ints, as_of: Ints) -> Ints:
-        """The last moment at or before `as_of`, MISSING where there is none."""
-        found = kernels.last_at_or_before(self.offsets, self.moments, entities, as_of)
-        return np.where(found < 0, MISSING, np.append(self.moments, MISSING)[found])
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from features.exposure import Lines, exposure_lines
 from features.fact_shelf import FactShelf, site_versions, with_window
 from features.feature import ELSEWHERE, GROUPS, FactRule, Feature
 from features.site_status import status_moments
-from features.step_functions import MISSING, Ints, Spans
+from features.sorting import MISSING
+from features.step_functions import Ints, Spans
 
 ALONE = ("projects", "enterprises")  # one fact an id: what holds is the version on file, whatever it carries
 _NO_VALUE: dict[str, Any] = {
