@@ -82,6 +82,11 @@ class Records:
         """SHA-256 of the whole content: the same content has the same fingerprint wherever it is kept."""
         return records_fingerprint(self.table_fingerprints)
 
+    @property
+    def fingerprint_at_hand(self) -> str | None:
+        """The fingerprint where no table has to be read for it, as of a snapshot; None elsewhere."""
+        return None if self._fingerprints is None else self.fingerprint
+
     def known_until(self, moment: pd.Timestamp) -> Records:
         """These records without any version recorded after `moment`."""
 

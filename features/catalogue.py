@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,23 @@ class Catalogue:
         return tuple(feature.name for feature in self.features if feature.in_model)
 
     def feature(self, name: str) -> Feature:
-        """The feature called `name`; raises NotFound for any other name."""
-        for feature in self.features:
-            if feature.name == name:
-                return feature
-        raise NotFound(zh=f"特征目录中没有 {name}。", en=f"The catalogue has no feature {name}.", field=name)
+        """The feature called `name`; raises NotFound for any other name, with the nearest there are."""
+        return self.named([name])[0]
+
+    def named(self, names: Sequence[str]) -> tuple[Feature, ...]:
+        """The features of these names; raises NotFound that tells every name there is not, with the nearest."""
+        found = {feature.name: feature for feature in self.features if feature.name in names}
+        absent = [name for name in dict.fromkeys(names) if name not in found]
+        if absent:
+            near = {name: _nearest(name, self.features) for name in absent}
+            zh = "；".join(f"{name}（相近：{'、'.join(n) or '无'}）" for name, n in near.items())
+            en = "; ".join(f"{name} (near: {', '.join(n) or 'none'})" for name, n in near.items())
+            raise NotFound(
+                zh=f"特征目录中没有 {zh}。全部特征见 docs/features.md。",
+                en=f"The catalogue has no feature {en}. docs/features.md lists them all.",
+                field=absent[0],
+            )
+        return tuple(found[name] for name in names)
 
 
 def load_catalogue(path: Path | None = None) -> Catalogue:
@@ -72,6 +85,13 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
     canonical = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     return Catalogue(str(document["version"]), tuple(features), rules, digest)
+
+
+def _nearest(name: str, features: Sequence[Feature]) -> list[str]:
+    """Up to three features whose name or label comes near."""
+    words = {word.lower(): f.name for f in features for word in (f.label_en, f.label_zh, f.name)}
+    near = difflib.get_close_matches(name.lower(), words, n=6)
+    return list(dict.fromkeys(words[word] for word in near))[:3]
 
 
 def _wrong_words(entry: Mapping[str, Any]) -> list[str]:

@@ -80,7 +80,7 @@ def _of_feature(index: FactIndex, feature: Feature, project_id: str, moment: int
     if asked is None or not step.requests:
         return []
     rows, amounts = _WAYS[step.kind](step, asked, moment)
-    return _as_facts(feature, asked.shelf, rows, amounts)
+    return _as_facts(feature, asked.shelf, rows, amounts) if len(rows) else []
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,13 @@ from features.policy_rules import facts_of, holds, rows_of
 from features.site_values import SiteValues
 
 PRESENT, LATE, ABSENT, NOT_REQUIRED, NOT_DELIVERED = range(5)
-STATES = ("PRESENT", "LATE", "MISSING", "NOT_REQUIRED", "NOT_DELIVERED")
+STATES = {
+    "PRESENT": "已报送",
+    "LATE": "逾期未更新",
+    "MISSING": "应报未报",
+    "NOT_REQUIRED": "无需报送",
+    "NOT_DELIVERED": "全市未提供",
+}  # in the order of their codes
 
 
 def facts_about_records(feature: Feature) -> tuple[Feature, Feature, Feature]:

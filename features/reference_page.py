@@ -83,6 +83,17 @@ def _line(feature: Feature) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def in_words(feature: Feature) -> dict[str, str]:
+    """What a reader of a value has to know: its labels, unit, what missing means and how it is computed."""
+    return {
+        "label_zh": feature.label_zh,
+        "label_en": feature.label_en,
+        "unit": feature.unit,
+        "missing": feature.missing,
+        "computed_as": computed_as(feature),
+    }
+
+
 def computed_as(feature: Feature) -> str:
     """The declaration in one line, in the words of the catalogue."""
     if feature.measure == RATIO:

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from data_contracts.errors import InvalidInput
+from serving.documentation import Documentation
 
 SUFFIXES = (".csv", ".parquet")
 
@@ -33,15 +36,19 @@ def writable_result(path: Path) -> Path:
     return path
 
 
-def write_result(rows: pd.DataFrame, path: Path) -> None:
-    """Write `rows` beside `path` first and rename, so that nobody ever reads half a result."""
+def write_result(rows: pd.DataFrame, path: Path, documentation: Documentation | None = None) -> None:
+    """Write `rows` beside `path` first and rename, so that nobody ever reads half a result.
+
+    Parquet carries the documentation; CSV has no place for it.
+    """
     target = writable_result(path).absolute()
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     building = Path(name)
     try:
         if target.suffix.lower() == ".parquet":
-            rows.to_parquet(building, index=False)
+            table = pa.Table.from_pandas(rows, preserve_index=False)
+            pq.write_table(documentation.added_to(table) if documentation else table, building)
         else:
             building.write_text(as_csv(rows), encoding="utf-8")
         building.chmod(0o644)

@@ -96,6 +96,11 @@ def test_a_rate_names_the_facts_of_numerator_and_denominator(index):
     }
 
 
+def test_no_fact_is_behind_a_count_of_a_table_that_has_none_of_the_site(index):
+    assert index.values(["visits_365d"], ["P2"], ["2026-03-01"]).iloc[0, 0] == 0
+    assert index.facts_behind("visits_365d", "P2", "2026-03-01") == []
+
+
 def test_no_fact_refers_to_a_person(index):
     (visit,) = index.facts_behind("visits_365d", "P1", "2026-03-01")
     assert "inspector_refs" not in visit.row

@@ -63,14 +63,48 @@ def test_every_fault_of_pairs_is_told_at_once_with_its_row(tmp_path: Path) -> No
     for told in (
         "row 3: project_id is empty",
         "row 4: as_of is empty",
-        "row 5: as_of is not a date or time",
-        "row 6: project_id is too long",
-        "row 7: as_of lies in the future",
-        "row 8: project_id is empty; row 8: as_of is not a date or time",
-        "7 faults",
+        "row 5: as_of 'spring' is not a date or time",
+        "row 6: project_id is longer than 64 characters",
+        "row 7: as_of '2126-01-01' lies in the future",
+        "row 8: project_id is empty\n- row 8: as_of 'never' is not a date or time",
+        "7 faults (write as_of as 2026-03-01 or 2026-03-01T08:00:00+08:00, up to now)",
     ):
         assert told in refused.value.en
-    assert "第 8 行 as_of 不是日期或时间" in refused.value.zh
+    assert "第 8 行：as_of 'never' 不是日期或时间" in refused.value.zh
+
+
+def test_one_fault_is_one_fault_and_of_many_the_first_are_told(tmp_path: Path) -> None:
+    for rows, counted, lines in ((1, "1 fault (", 2), (30, "30 faults (", 22)):
+        given = write(tmp_path / "p.csv", "project_id,as_of\n" + "P1,spring\n" * rows)
+        with pytest.raises(InvalidInput) as refused:
+            read_pairs(given)
+        assert counted in refused.value.en
+        assert len(refused.value.en.splitlines()) == lines
+    assert refused.value.en.endswith("- and 10 more")
+
+
+def test_blank_rows_of_a_csv_are_no_pairs_but_count_as_rows(tmp_path: Path) -> None:
+    given = write(tmp_path / "p.csv", "project_id,as_of\nP1,2026-03-01\n\n , \nP2,2026-03-01\n\n")
+    pairs = read_pairs(given)
+    assert pairs["project_id"].tolist() == ["P1", "P2"]
+    assert pairs.index.tolist() == [0, 1]
+    with pytest.raises(InvalidInput, match="row 5: as_of is empty"):
+        read_pairs(write(tmp_path / "q.csv", "project_id,as_of\nP1,2026-03-01\n\n\nP2,\n"))
+
+
+def test_rows_of_a_filtered_parquet_are_numbered_as_they_stand(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"project_id": ["P1", "P2"], "as_of": ["2026-03-01", None]}, index=[7, 9])
+    rows.to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(InvalidInput, match="row 3: as_of is empty"):
+        read_pairs(tmp_path / "p.parquet")
+
+
+def test_a_file_without_the_columns_is_told_which_it_has(tmp_path: Path) -> None:
+    given = write(tmp_path / "p.csv", "project_id;as_of\nP1;2026-03-01\n")
+    with pytest.raises(InvalidInput) as refused:
+        read_pairs(given)
+    assert "its columns are project_id;as_of." in refused.value.en
+    assert "只有 project_id;as_of。" in refused.value.zh
 
 
 @pytest.mark.parametrize(

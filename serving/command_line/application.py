@@ -7,7 +7,8 @@ import typer
 from data_contracts.errors import SiteriskError
 from serving.command_line.demo import demo
 from serving.command_line.exit_codes import UNEXPECTED, exit_code, exit_codes_in_words
-from serving.command_line.model_commands import features, promote, rollback, score, train
+from serving.command_line.feature_commands import features
+from serving.command_line.model_commands import promote, rollback, score, train
 from serving.command_line.record_commands import check, load, snapshot, synth
 from serving.command_line.service_commands import serve
 from serving.command_line.terminal import tell_error, tell_unexpected

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 RecordsOption = Annotated[
     str | None,
-    typer.Option("--records", help="SOURCE of the records; the installation's record store unless told."),
+    typer.Option(
+        "--records",
+        help="SOURCE：记录的来源；省略则用本机的记录库。 "
+        "SOURCE of the records; the installation's record store unless told.",
+    ),
 ]
 
 
