@@ -1,14 +1,17 @@
 """The tables of a city as they were loaded and with what was fed since, whole or for a few sites alone.
 
-Every fact belongs to one *holder of facts*: its project or, if it names none, its enterprise. Holders that
-share anything (a fact that was corrected from one to the other, a renaming) are always taken together, so that
-what is computed from a part of the city is what the whole city would give for it.
+Every fact has one *keeper*: its project or, if it names none, its enterprise. Keepers that share anything (a fact
+that was corrected from one to the other, a renaming) are always taken together, so that what is computed from
+a part of the city is what the whole city would give for it. A city never changes: a delivery makes a new one,
+which shares the tables of the old.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -21,56 +24,51 @@ from features.fact_shelf import FactShelf
 from features.fact_table import Register, codes_used, numbers_in
 from features.feature import FactRule
 from features.site_groups import group_registers, groups_named
-from features.step_functions import Ints
+from features.sorting import Ints
 
 ALIASES, PARTIES = "aliases", "project_parties"
-FED_APART = 8  # deliveries
-NOBODY = -1  # the holder of a fact of neither project nor enterprise: a weather warning
-_ID_COLUMNS = {"project_id": 0, "enterprise_id": 1}
+NOBODY = -1  # the keeper of a fact of neither project nor enterprise: a weather warning
+FED_APART = 8  # deliveries of a table
+_ID_COLUMNS = ("project_id", "enterprise_id")
+Together = Mapping[int, frozenset[int]]
 
 
-@dataclass
-class _Batch:
-    """A delivery as rows of one table, and which rows are whose: `rows` in the order of `holders`."""
+@dataclass(frozen=True)
+class Delivery:
+    """Rows of one table that came together, and whose they are."""
 
     table: WholeTable
-    holders: Ints
-    rows: Ints
+    keepers: Ints
 
-    @classmethod
-    def of(cls, table: WholeTable, holders: Ints) -> _Batch:
-        order = np.argsort(holders, kind="stable")
-        return cls(table, holders[order], order)
+    @cached_property
+    def _by_keeper(self) -> tuple[Ints, Ints]:
+        order = np.argsort(self.keepers, kind="stable")
+        return self.keepers[order], order
 
-    def of_holders(self, wanted: Ints) -> Ints:
-        """The rows of some holders (sorted), in the order of the table."""
-        first, last = (np.searchsorted(self.holders, wanted, side) for side in ("left", "right"))
-        parts = [self.rows[low:high] for low, high in zip(first.tolist(), last.tolist(), strict=True)]
+    def rows_of(self, wanted: Ints) -> Ints:
+        """The rows of some keepers (sorted), in the order of the table."""
+        keepers, rows = self._by_keeper
+        first, last = (np.searchsorted(keepers, wanted, side) for side in ("left", "right"))
+        some = np.flatnonzero(first < last)
+        parts = [rows[first[place] : last[place]] for place in some.tolist()]
         return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
-class Extent:
-    """How many deliveries of each table, and how many groups of each kind, a city had at some time."""
-
-    deliveries: Mapping[str, int]
-    groups: Mapping[str, int]
-
-
-@dataclass
 class CityFacts:
-    """Everything on file about a city, as arrays; grows by `add`, never shrinks.
+    """Everything on file about a city, as arrays.
 
-    Projects and enterprises are numbered by the registers; a holder is 2 x project or 2 x enterprise + 1.
+    Projects and enterprises are numbered by the registers, which all cities that follow each other share and
+    only add to; a keeper is 2 x project or 2 x enterprise + 1. `groups` are of this city alone.
     """
 
     rules: Mapping[str, FactRule]
     projects: Register
     enterprises: Register
-    groups: dict[str, Register]
-    _batches: dict[str, list[_Batch]]
-    _words: dict[str, dict[str, Words]]
-    _together: dict[int, set[int]] = field(default_factory=dict)
+    groups: Mapping[str, Register]
+    _deliveries: Mapping[str, tuple[Delivery, ...]]
+    _words: Mapping[str, dict[str, Words]]
+    _together: Together
 
     @classmethod
     def of(cls, records: Records, rules: Mapping[str, FactRule]) -> CityFacts:
@@ -80,172 +78,151 @@ class CityFacts:
             name: {column: ids[column] for column in ids if column in contract(name).column_names}
             for name in (*rules, ALIASES)
         }
-        tables = {name: _encoded(name, records.table(name), words[name]) for name in (*rules, ALIASES)}
-        city = cls(
-            rules,
-            Register(_named(tables, "project_id")),
-            Register(_named(tables, "enterprise_id")),
-            group_registers(rules, tables.__getitem__),
-            {},
-            words,
-        )
-        for name, table in tables.items():
-            city._batches[name] = [city._batch(table)]
-            city._note_moved(table)
-        city._note_renamed(tables[ALIASES])
-        return city
+        tables = {name: _encoded(name, records.table(name), words[name]) for name in words}
+        registers = [Register(_named(tables, column)) for column in _ID_COLUMNS]
+        groups = group_registers(rules, tables.__getitem__)
+        city = cls(rules, registers[0], registers[1], groups, {}, words, {})
+        deliveries = {name: (Delivery(table, city._keepers(table)),) for name, table in tables.items()}
+        links = [link for (one,) in deliveries.values() for link in _moved(one)]
+        links += city._renamed(tables[ALIASES])
+        return dataclasses.replace(city, _deliveries=deliveries, _together=_joined({}, links))
 
     def shelf(self) -> FactShelf:
         """All facts as they were loaded; nothing may have been fed yet."""
-        tables = {name: batches[0].table for name, batches in self._batches.items()}
+        tables = {name: deliveries[0].table for name, deliveries in self._deliveries.items()}
         return FactShelf(tables.__getitem__, self.rules, self.projects, self.enterprises, self.groups)
 
-    def part(self, holders: Iterable[int], extent: Extent | None = None) -> FactShelf:
-        """The facts of some holders alone, numbered by registers of their own; groups keep their numbers.
+    def part(self, keepers: Iterable[int]) -> FactShelf:
+        """The facts of some keepers alone, numbered by registers of their own; groups keep their numbers.
 
-        `extent`: as the city was then. Parties on a site come with its other facts; those that only an
-        enterprise's facts would meet do not matter to them.
+        Parties on a site come with its other facts; those that only an enterprise's facts would meet do not
+        matter to them.
         """
-        extent = extent or self.extent()
-        wanted = np.array(sorted(holders), np.int64)
-        tables: dict[str, PartTable] = {}
-        for name, batches in self._batches.items():
-            some = batches[: extent.deliveries[name]]
-            all_of_it = name == ALIASES
-            tables[name] = PartTable(
-                [(b.table, np.arange(len(b.table)) if all_of_it else b.of_holders(wanted)) for b in some]
+        wanted = np.array(sorted(keepers), np.int64)
+        tables = {
+            name: PartTable(
+                [
+                    (one.table, np.arange(len(one.table)) if name == ALIASES else one.rows_of(wanted))
+                    for one in deliveries
+                ]
             )
-        named = {column: _named(tables, column) for column in _ID_COLUMNS}
-        return FactShelf(
-            tables.__getitem__,
-            self.rules,
-            Register(named["project_id"]),
-            Register(named["enterprise_id"]),
-            {group: register.first(extent.groups[group]) for group, register in self.groups.items()},
-        )
+            for name, deliveries in self._deliveries.items()
+        }
+        projects, enterprises = (Register(_named(tables, column)) for column in _ID_COLUMNS)
+        return FactShelf(tables.__getitem__, self.rules, projects, enterprises, self.groups)
 
-    def extent(self) -> Extent:
-        """How much there is now."""
-        return Extent(
-            {name: len(batches) for name, batches in self._batches.items()},
-            {group: len(register) for group, register in self.groups.items()},
-        )
+    def with_deliveries(self, frames: Mapping[str, pd.DataFrame]) -> tuple[CityFacts, Touched]:
+        """The city that has these rows too (typed, in the order of key and `recorded_at`), and what they touch."""
+        city, keepers, links = self, set(), []
+        for name, frame in frames.items():
+            table = _encoded(name, frame, self._words[name])
+            city = city._with_names(table)
+            delivery = Delivery(table, city._keepers(table))
+            keepers |= set(delivery.keepers.tolist())
+            links += [*_moved(delivery), *city._earlier(name, delivery)]
+            deliveries = {**city._deliveries, name: (*city._deliveries[name], delivery)}
+            city = dataclasses.replace(city, _deliveries=deliveries)
+        city = dataclasses.replace(city, _together=_joined(self._together, links))
+        grown = {group for group, register in city.groups.items() if register is not self.groups[group]}
+        if "district" in grown:
+            keepers.add(NOBODY)  # a warning for the whole city is in force in a new district, too
+        return city, Touched(city.connected(keepers), grown)
 
-    def add(self, name: str, frame: pd.DataFrame) -> set[int]:
-        """Take in a delivery of a table; the holders whose facts it touches, earlier ones of the same fact included."""
-        table = _encoded(name, frame, self._words[name])
-        for column, register in (("project_id", self.projects), ("enterprise_id", self.enterprises)):
-            if column in table.contract.column_names:
-                texts = table.texts(column)
-                register.add(
-                    sorted(texts[code] for code in codes_used(table.column(column), len(texts)).tolist())
-                )
-        batch = self._batch(table)
-        touched = set(batch.holders.tolist())
-        for group, register in self.groups.items():
-            before = len(register)
-            register.add(groups_named(group, table))
-            if group == "district" and len(register) > before:
-                touched.add(NOBODY)  # a warning for the whole city is in force in a new district, too
-        self._note_moved(table)
-        touched |= self._earlier_holders(name, batch)
-        self._batches[name].append(batch)
-        return self.connected(touched)
-
-    def forget(self, extent: Extent) -> None:
-        """Give up what was added since; numbers of ids and groups stay."""
-        for name, batches in self._batches.items():
-            del batches[extent.deliveries[name] :]
-
-    def settle(self) -> None:
-        """Put small deliveries of a table together, so that a part of the city is not sought in too many."""
-        for name, (loaded, *fed) in self._batches.items():
+    def settled(self) -> CityFacts:
+        """The same city, small deliveries of a table put together: a part is not sought in too many."""
+        deliveries = dict(self._deliveries)
+        for name, (loaded, *fed) in self._deliveries.items():
             if len(fed) > FED_APART:
-                whole = PartTable([(batch.table, np.arange(len(batch.table))) for batch in fed])
+                whole = PartTable([(one.table, np.arange(len(one.table))) for one in fed])
                 rows = whole.frame(np.arange(len(whole))).reset_index(drop=True)
-                self._batches[name] = [loaded, self._batch(_encoded(name, rows, self._words[name]))]
+                table = _encoded(name, rows, self._words[name])
+                deliveries[name] = (loaded, Delivery(table, self._keepers(table)))
+        return dataclasses.replace(self, _deliveries=deliveries)
 
-    def connected(self, holders: Iterable[int]) -> set[int]:
-        """The holders, and all whose facts cannot be told apart from theirs."""
-        found, waiting = set(holders), list(holders)
+    def connected(self, keepers: Iterable[int]) -> set[int]:
+        """The keepers, and all whose facts cannot be told apart from theirs."""
+        found, waiting = set(keepers), list(keepers)
         while waiting:
-            for other in self._together.get(waiting.pop(), ()):
+            for other in self._together.get(waiting.pop(), frozenset()):
                 if other not in found:
                     found.add(other)
                     waiting.append(other)
         return found
 
-    def holder(self, project: str | None, enterprise: str | None = None) -> int | None:
-        """The number of a holder by its id; None for an unknown one."""
-        register, name, odd = (
-            (self.projects, project, 0) if project is not None else (self.enterprises, enterprise, 1)
-        )
-        number = int(register.numbers_of([str(name)])[0])
-        return None if number < 0 else 2 * number + odd
+    def keeper(self, project_id: str) -> int | None:
+        """The number of a project as a keeper; None for an unknown one."""
+        number = int(self.projects.numbers_of([project_id])[0])
+        return None if number < 0 else 2 * number
 
-    def sites_of(self, enterprises: Iterable[int]) -> set[int]:
-        """The holders of the sites on which any of the enterprises (by number) ever held a role."""
-        wanted, found = set(enterprises), set()
-        for batch in self._batches[PARTIES]:
-            table = batch.table
-            numbers = self._numbers(table, "enterprise_id")
-            rows = np.flatnonzero(np.isin(numbers, list(wanted)))
-            found |= set((2 * self._numbers(table, "project_id")[rows]).tolist())
-        return found
+    def keepers_concerning(self, enterprises: set[int], name: str) -> set[int]:
+        """Who keeps what may belong to any of the enterprises (by number): itself, sites where it ever held a
+        role, and whoever keeps rows of a table that name it."""
+        wanted = np.array(sorted(enterprises), np.int64)
+        found = set((2 * wanted + 1).tolist())
+        for table_name in {PARTIES, name}:
+            for one in self._deliveries[table_name]:
+                if "enterprise_id" in one.table.contract.column_names:
+                    numbers = numbers_in(self.enterprises, one.table, "enterprise_id")
+                    found |= set(one.keepers[np.isin(numbers, wanted)].tolist())
+        return self.connected(found)
 
-    def all_holders(self, name: str) -> set[int]:
-        """Whoever holds facts of a table."""
-        return {holder for batch in self._batches[name] for holder in np.unique(batch.holders).tolist()}
+    def all_keepers(self, name: str) -> set[int]:
+        """Whoever keeps facts of a table."""
+        return {keeper for one in self._deliveries[name] for keeper in np.unique(one.keepers).tolist()}
 
-    def _batch(self, table: WholeTable) -> _Batch:
-        return _Batch.of(table, self._holders(table))
-
-    def _holders(self, table: EncodedTable) -> Ints:
-        holders = np.full(len(table), NOBODY, np.int64)
-        for column, odd in (("enterprise_id", 1), ("project_id", 0)):
+    def _with_names(self, table: EncodedTable) -> CityFacts:
+        """The city with the ids and groups that a table names."""
+        for column, register in zip(_ID_COLUMNS, (self.projects, self.enterprises), strict=True):
             if column in table.contract.column_names:
-                numbers = self._numbers(table, column)
-                holders = np.where(numbers >= 0, 2 * numbers + odd, holders)
-        return holders
+                texts = table.texts(column)
+                used = codes_used(table.column(column), len(texts)).tolist()
+                register.add(sorted(texts[code] for code in used))
+        groups = {
+            group: register.with_more(groups_named(group, table)) for group, register in self.groups.items()
+        }
+        return dataclasses.replace(self, groups=groups)
 
-    def _numbers(self, table: EncodedTable, column: str) -> Ints:
-        return numbers_in(
-            {"project_id": self.projects, "enterprise_id": self.enterprises}[column], table, column
-        )
+    def _keepers(self, table: EncodedTable) -> Ints:
+        keepers = np.full(len(table), NOBODY, np.int64)
+        for column, register, odd in (
+            ("enterprise_id", self.enterprises, 1),
+            ("project_id", self.projects, 0),
+        ):
+            if column in table.contract.column_names:
+                numbers = numbers_in(register, table, column)
+                keepers = np.where(numbers >= 0, 2 * numbers + odd, keepers)
+        return keepers
 
-    def _note_moved(self, table: WholeTable) -> None:
-        """Versions of one fact that name different holders."""
-        if not _may_move(table.contract.name):
-            return
-        holders = self._holders(table)
-        moved = np.flatnonzero(table.same_key_next & (holders[1:] != holders[:-1]))
-        for row in moved.tolist():
-            self._connect(int(holders[row]), int(holders[row + 1]))
-
-    def _note_renamed(self, aliases: WholeTable) -> None:
+    def _renamed(self, aliases: WholeTable) -> list[tuple[int, int]]:
+        """Keepers of which one is the other's new name."""
+        links = []
         for row in aliases.frame(np.arange(len(aliases))).to_dict("records"):
             register, odd = (self.projects, 0) if row["kind"] == "PROJECT" else (self.enterprises, 1)
             old, new = register.numbers_of([row["old_id"], row["new_id"]]).tolist()
             if old >= 0 and new >= 0:
-                self._connect(2 * old + odd, 2 * new + odd)
+                links.append((2 * old + odd, 2 * new + odd))
+        return links
 
-    def _earlier_holders(self, name: str, batch: _Batch) -> set[int]:
-        """Whoever earlier deliveries say the same facts belong to."""
+    def _earlier(self, name: str, delivery: Delivery) -> list[tuple[int, int]]:
+        """Keepers of the same facts by this delivery and by those before."""
         if not _may_move(name):
-            return set()
-        found: set[int] = set()
-        keys = batch.table.keys(batch.rows)
-        for holder, key in zip(batch.holders.tolist(), keys, strict=True):
-            for earlier in self._batches[name]:
-                versions = earlier.table.versions(key[:-1])
-                for other in set(self._holders(PartTable([(earlier.table, versions)])).tolist()) - {holder}:
-                    self._connect(holder, other)
-                    found.add(other)
-        return found
+            return []
+        keys = delivery.table.keys(np.arange(len(delivery.table)))
+        return [
+            (keeper, other)
+            for keeper, key in zip(delivery.keepers.tolist(), keys, strict=True)
+            for earlier in self._deliveries[name]
+            for other in earlier.keepers[earlier.table.versions(key[:-1])].tolist()
+            if other != keeper
+        ]
 
-    def _connect(self, one: int, other: int) -> None:
-        self._together.setdefault(one, set()).add(other)
-        self._together.setdefault(other, set()).add(one)
+
+@dataclass(frozen=True)
+class Touched:
+    """Whose facts a delivery may change, and of which kind there are new groups."""
+
+    keepers: set[int]
+    new_groups: set[str]
 
 
 def _encoded(name: str, frame: pd.DataFrame, words: dict[str, Words]) -> WholeTable:
@@ -254,17 +231,33 @@ def _encoded(name: str, frame: pd.DataFrame, words: dict[str, Words]) -> WholeTa
 
 
 def _may_move(name: str) -> bool:
-    """Whether versions of one fact may name different holders: not if the holder is part of its key."""
-    table = contract(name)
-    return name != ALIASES and table.key[0] not in _ID_COLUMNS
+    """Whether versions of one fact may name different keepers: not if the keeper is part of its key."""
+    return name != ALIASES and contract(name).key[0] not in _ID_COLUMNS
+
+
+def _moved(delivery: Delivery) -> list[tuple[int, int]]:
+    """Keepers of versions of one fact."""
+    if not _may_move(delivery.table.contract.name):
+        return []
+    keepers = delivery.keepers
+    moved = np.flatnonzero(delivery.table.same_key_next & (keepers[1:] != keepers[:-1]))
+    return list(zip(keepers[moved].tolist(), keepers[moved + 1].tolist(), strict=True))
+
+
+def _joined(together: Together, links: Iterable[tuple[int, int]]) -> Together:
+    """Who is taken together, with more links."""
+    found = dict(together)
+    for one, other in links:
+        found[one] = found.get(one, frozenset()) | {other}
+        found[other] = found.get(other, frozenset()) | {one}
+    return found
 
 
 def _named(tables: Mapping[str, EncodedTable], column: str) -> set[str]:
     """The ids that the tables name, those of aliases included."""
     found: set[str] = set()
     for name, table in tables.items():
-        columns = ("old_id", "new_id") if name == ALIASES else (column,)
-        for one in columns:
+        for one in ("old_id", "new_id") if name == ALIASES else (column,):
             if one in table.contract.column_names and len(table):
                 texts = table.texts(one)
                 found |= {texts[code] for code in codes_used(table.column(one), len(texts)).tolist()}

@@ -6,9 +6,9 @@ Columns are encoded when first asked for. Both kinds share their `Words`, so a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.contract import TableContract
+from data_contracts.typed_tables import empty_table
 from features.sorting import Ints
 
 Floats = NDArray[np.float64]
@@ -28,7 +29,7 @@ class Words:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-        self._known: dict[int, tuple[object, Ints]] = {}
+        self._numbered: tuple[tuple[Numbering, int, int], Ints] | None = None
         self._numbers: dict[str, int] = {}
 
     def numbers_of(self, texts: Iterable[str]) -> Ints:
@@ -42,12 +43,20 @@ class Words:
             found.append(number)
         return np.array(found, np.int64)
 
-    def known(self, whose: object, numbers_of: Callable[[list[str]], Ints]) -> Ints:
-        """What every text is by `numbers_of`, and -1 at the end; kept for `whose` until there are more texts."""
-        kept = self._known.get(id(whose))
-        if kept is None or len(kept[1]) != len(self.texts) + 1:
-            kept = self._known[id(whose)] = whose, np.append(numbers_of(self.texts), np.int64(-1))
-        return kept[1]
+    def numbered(self, register: Numbering) -> Ints:
+        """What every text is in a register, and -1 at the end; kept until either has grown, for one register."""
+        said = register, len(self.texts), len(register)
+        if self._numbered is None or self._numbered[0] != said:
+            self._numbered = said, np.append(register.numbers_of(self.texts[: said[1]]), np.int64(-1))
+        return self._numbered[1]
+
+
+class Numbering(Protocol):
+    """Numbers for texts, -1 for an unknown one."""
+
+    def __len__(self) -> int: ...
+
+    def numbers_of(self, ids: Sequence[str]) -> Ints: ...
 
 
 class EncodedTable:
@@ -171,6 +180,7 @@ class PartTable(EncodedTable):
     def __init__(self, parents: Sequence[tuple[EncodedTable, Ints]]) -> None:
         first = parents[0][0]
         self._parents = [(table, rows) for table, rows in parents if len(rows)]
+        self.replaces = False  # whether a row took the place of one
         self._order: Ints | None = None
         self._keys: list[tuple[Any, ...]] = []
         if len(self._parents) > 1:
@@ -191,6 +201,7 @@ class PartTable(EncodedTable):
     def _sort(self) -> None:
         keys = [key for table, rows in self._parents for key in table.keys(rows)]
         places = {key: place for place, key in enumerate(keys)}  # the later of equal ones stays
+        self.replaces = len(places) < len(keys)
         self._keys = sorted(places)
         self._order = np.array([places[key] for key in self._keys], np.int64)
 
@@ -200,6 +211,8 @@ class PartTable(EncodedTable):
         return [self._keys[row] for row in rows.tolist()]
 
     def frame(self, rows: Ints) -> pd.DataFrame:
+        if not self._parents:
+            return empty_table(self.contract)
         whole = pd.concat([table.frame(own) for table, own in self._parents], ignore_index=True)
         return whole.take(rows if self._order is None else self._order[rows])
 

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.contract import contract
 from data_contracts.errors import InvalidInput
 from data_contracts.progress import Progress, silent
 from data_contracts.records import Records
+from data_contracts.typed_tables import in_order
 from features import lookup_kernels as kernel
 from features.catalogue import Catalogue
 from features.city_facts import CityFacts
@@ -20,7 +22,7 @@ from features.encoded_table import Floats
 from features.facts_behind import Fact, facts_behind
 from features.feature import Feature
 from features.fed_changes import FedChanges
-from features.feeding import RECORDED, fed_with
+from features.feeding import fed_with
 from features.freed_memory import give_back
 from features.input_quality import states_in_words
 from features.plans import Plan, Step, requests_of, steps_of
@@ -28,9 +30,10 @@ from features.policy_features import Policies, PolicyFeatures, house_policies
 from features.risk_grades import InherentGrade
 from features.site_status import ACTIVE, FINISHED, delivered_since, status_of
 from features.site_values import SiteValues
-from features.sorting import on_all_cores
+from features.sorting import DAY, on_all_cores
 from features.step_curves import CurveBuilder, StepCurves
-from features.step_functions import DAY, Ints
+from features.step_functions import Ints
+from features.step_keys import RECORDED, refuse_too_many
 from features.step_requests import Request, site_version
 
 BLOCK = 4_096  # rows looked up together: what they need fits in the cache
@@ -56,7 +59,8 @@ class FactIndex:
         self._fed = FedChanges.none()
         self.steps = _all_steps(catalogue, policies)
         self._plans: dict[tuple[str, ...], Plan] = {}
-        self._whole = {str(one.feature.table) for one in curves.numbers if not one.by_holder}
+        whole = [one.tables(catalogue.rules) for one in curves.numbers if not one.by_keeper]
+        self._whole = set[str]().union(*whole)
         self._feeding = threading.Lock()
 
     @classmethod
@@ -83,11 +87,11 @@ class FactIndex:
         return cls(catalogue, by_policy, city, curves)
 
     def feed(self, deliveries: Mapping[str, pd.DataFrame]) -> FactIndex:
-        """An index that knows these records too: typed frames by table, in the order of key and `recorded_at`.
+        """An index that knows these records too: typed frames by table, as the store hands them out.
 
         The same to the last bit as an index built from all records together, for any moment. The two share
-        what did not change. Only the newest index may be fed. Raises InvalidInput for renamings (`aliases`),
-        which change whose history counts: build the index again.
+        what did not change. Raises InvalidInput for renamings (`aliases`), which change whose history counts:
+        build the index again.
         """
         if not self.takes(deliveries):
             raise InvalidInput(
@@ -96,14 +100,17 @@ class FactIndex:
                 field="aliases",
             )
         known = {
-            name: rows for name, rows in deliveries.items() if name in self.catalogue.rules and len(rows)
+            name: _in_order(name, rows)
+            for name, rows in deliveries.items()
+            if name in self.catalogue.rules and len(rows)
         }
         if not known:
             return self
         with self._feeding:
-            fed = fed_with(self.city, self._curves, self._requests, self._fed, known)
+            city, fed = fed_with(self.city, self._curves.numbers, self._fed, known)
+            refuse_too_many(len(self._curves.numbers), len(city.projects), len(city.enterprises))
         index = FactIndex.__new__(FactIndex)
-        index.__dict__.update(self.__dict__, _fed=fed)
+        index.__dict__.update(self.__dict__, city=city, _fed=fed)
         return index
 
     def takes(self, tables: Iterable[str]) -> bool:
@@ -120,19 +127,16 @@ class FactIndex:
         return len(self._fed)
 
     def facts_behind(self, name: str, project_id: str, as_of: Any) -> list[Fact]:
-        """The records that make the value of a feature, with what each adds; see `features.facts_behind`.
-
-        Speaks of all records fed so far, also by a newer index that shares this one's facts.
-        """
+        """The records that make the value of a feature, with what each adds; see `features.facts_behind`."""
         return facts_behind(self, name, project_id, as_of)
 
     def subject(self, feature: Feature, project_id: str, moment: int) -> int:
         """The number of the project, enterprise or group that a feature speaks of there; -1 for nobody."""
         projects, moments = self.city.projects.numbers_of([project_id]), np.array([moment], np.int64)
         plan = self._plan((feature.name, ON_FILE))
-        subjects = np.empty((len(plan.arrays[0]), 1), np.int64)
-        kernel.resolve(plan.arrays, self._curves.pools, self._fed.arrays, projects, moments, subjects)
-        return int(subjects[plan.arrays[6][plan.names.index(feature.name), 5], 0])
+        subjects = np.empty((len(plan.look.who), 1), np.int64)
+        kernel.resolve(plan.look, self._curves.pools, self._fed.arrays, projects, moments, subjects)
+        return int(subjects[plan.look.steps[plan.names.index(feature.name), 5], 0])
 
     def matrix(self, project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """The catalogue's model features, a row for each project and moment in the order given.
@@ -197,7 +201,7 @@ class FactIndex:
         projects, moments = self._asked(project_ids, as_of)
         latest = np.empty(len(projects), np.int64)
         arrays = self._curves.pools, self._fed.arrays
-        kernel.last_changes(self._curves.recorded, *arrays, RECORDED, projects, moments, latest)
+        kernel.last_recorded(self._curves.recorded, *arrays, RECORDED, projects, moments, latest)
         return latest.view("datetime64[us]")
 
     def sites(self, as_of: Any, *, delivered_within_months: int = 0) -> NDArray[np.str_]:
@@ -238,7 +242,7 @@ class FactIndex:
     def _evaluated(self, plan: Plan, projects: Ints, moments: Ints) -> Floats:
         """A row a step of the plan."""
         out = np.empty((len(plan.names), len(projects)))
-        kernel.evaluate(plan.arrays, self._curves.pools, self._fed.arrays, projects, moments, out)
+        kernel.evaluate(plan.look, self._curves.pools, self._fed.arrays, projects, moments, out)
         return out
 
     def _plan(self, names: tuple[str, ...]) -> Plan:
@@ -246,10 +250,6 @@ class FactIndex:
             looked_up, by_policy = self.policies.looked_up(names), self.policies.wanted(names)
             self._plans[names] = Plan.of(looked_up, self.steps, self._curves, by_policy)
         return self._plans[names]
-
-    @property
-    def _requests(self) -> list[Request]:
-        return list(self._curves.numbers)
 
     def _asked(self, project_ids: Sequence[str], as_of: Any) -> tuple[Ints, Ints]:
         projects, moments = self.city.projects.numbers_of(project_ids), _microseconds(as_of)
@@ -270,6 +270,14 @@ def _all_steps(catalogue: Catalogue, policies: PolicyFeatures) -> dict[str, Step
 def _all_requests(catalogue: Catalogue, policies: PolicyFeatures) -> list[Request]:
     steps = _all_steps(catalogue, policies)
     return requests_of(steps, (*catalogue.features, *policies.helpers))
+
+
+def _in_order(name: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the order of key and `recorded_at`; of two of the same, the later one."""
+    table = contract(name)
+    latest = rows.drop_duplicates([*table.key, "recorded_at"], keep="last")
+    latest = latest[list(table.column_names)]
+    return in_order(table, latest) if len(latest) > 1 else latest.reset_index(drop=True)
 
 
 def _microseconds(moments: Any) -> Ints:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.encoded_table import EncodedTable, Floats
+from features.encoded_table import EncodedTable, Floats, PartTable
 from features.fact_endings import outside, until_superseded
 from features.fact_table import FactTable, Register
 from features.feature import FactRule, Feature
@@ -19,15 +19,13 @@ from features.renamings import Renamings
 from features.row_values import row_values, rows_kept, weights
 from features.site_groups import SiteGroups
 from features.site_status import finished_spans
-from features.sorting import MISSING
+from features.sorting import DAY, MISSING
 from features.span_joins import joined, meetings
-from features.step_functions import DAY, Ints, Spans, ranks_by
+from features.step_functions import Ints, Spans, ranks_by
+from features.step_keys import pair
 
-OF_ONE_ID_ALONE = (
-    "projects",
-    "enterprises",
-)  # a new id has a row of its own; the old one's facts stand beside it
-PAIR_BITS = 25  # a site and another entity as one number: at most 33 million entities
+ALONE = ("projects", "enterprises")
+"""Tables with one fact an id: what holds is the version on file; a renamed id has a row of its own."""
 
 
 class FactShelf:
@@ -50,7 +48,9 @@ class FactShelf:
         self._rows = rows
         self._tables: dict[str, FactTable] = {}
         self._known: dict[tuple[str, str | None, bool], Spans] = {}
-        self.memo: dict[object, Any] = {}
+        self._kept: dict[str, NDArray[np.bool_]] = {}
+        self._fed_rows: dict[str, NDArray[np.bool_]] = {}
+        self._exposures: dict[object, Any] = {}
         self.sites = Renamings(self.named("aliases"), "PROJECT", projects)
         self.firms = Renamings(self.named("aliases"), "ENTERPRISE", enterprises)
         self.links = PartyLinks(self.named("project_parties"), self.sites, self.firms)
@@ -109,9 +109,24 @@ class FactShelf:
             feature.no_later,
         )
         key = repr(filters)
-        if key not in self.memo:
-            self.memo[key] = rows_kept(feature, self.table(feature))
-        return self.memo[key]  # type: ignore[no-any-return]
+        if key not in self._kept:
+            self._kept[key] = rows_kept(feature, self.table(feature))
+        return self._kept[key]
+
+    def fed_rows(self, name: str) -> NDArray[np.bool_]:
+        """Rows of facts, whatever their version, that the last delivery of the table speaks of."""
+        if name not in self._fed_rows:
+            rows = self.named(name).rows
+            self._fed_rows[name] = (
+                rows.facts_of_last() if isinstance(rows, PartTable) else np.ones(len(rows), bool)
+            )
+        return self._fed_rows[name]
+
+    def exposure(self, feature: object, make: Callable[[], Any]) -> Any:
+        """Lines of exposure, which slopes and constants share."""
+        if feature not in self._exposures:
+            self._exposures[feature] = make()
+        return self._exposures[feature]
 
     def ends_with_project(self, feature: Feature) -> bool:
         """Whether the facts end, too, where their site does."""
@@ -136,7 +151,7 @@ class FactShelf:
     ) -> tuple[Spans, Ints]:
         """Spans and ranks of which the highest is the latest (or first) fact; of the same day, the one recorded last."""
         spans = self.spans(feature, present)
-        if feature.table in OF_ONE_ID_ALONE:  # one version at a time
+        if feature.table in ALONE:  # one version at a time
             return spans, spans.rows
         since = self.since(feature)[spans.rows]
         recorded = self.table(feature).recorded[spans.rows]
@@ -163,7 +178,7 @@ class FactShelf:
         places = np.arange(len(spans.rows))
         by_site = Spans(places, self.named(table).projects[spans.rows], spans.starts, spans.ends)
         by_site = self.sites.passed_on(by_site.narrowed())
-        pairs = (by_site.entities << PAIR_BITS) | spans.entities[by_site.rows]
+        pairs = pair(by_site.entities, spans.entities[by_site.rows])
         return Spans(by_site.rows, pairs, by_site.starts, by_site.ends)
 
     def pairs(self, feature: Feature) -> Ints:
@@ -190,7 +205,7 @@ class FactShelf:
             known = self._until_superseded(table, known, rule)
         if feature.group:
             return self.groups.spans(feature.group, table, known)
-        if name in OF_ONE_ID_ALONE and (feature.role is None or by_enterprise):
+        if name in ALONE and (feature.role is None or by_enterprise):
             return known
         if feature.role is None or by_enterprise:
             return (self.sites if feature.role is None else self.firms).passed_on(known)

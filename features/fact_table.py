@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from data_contracts.code_list import code_list
 from features.encoded_table import EncodedTable, Floats
-from features.sorting import MISSING
-from features.step_functions import DAY, NEVER, Ints
+from features.sorting import DAY, MISSING
+from features.step_functions import NEVER, Ints
 
 OTHER = "OTHER"
 
@@ -34,13 +34,14 @@ class Register:
         number = self._number
         return np.fromiter((number.get(name, -1) for name in ids), np.int64, len(ids))
 
-    def first(self, count: int) -> Register:
-        """The register as it was when it had so many ids."""
-        if count == len(self.ids):
+    def with_more(self, ids: Iterable[str]) -> Register:
+        """This register, or another with the ids that are new at its end."""
+        new = sorted({name for name in ids if name not in self._number})
+        if not new:
             return self
-        earlier = Register(())
-        earlier.add(self.ids[:count])
-        return earlier
+        grown = Register(())
+        grown.add([*self.ids, *new])
+        return grown
 
     def add(self, ids: Iterable[str]) -> None:
         """Number the ids that are new."""
@@ -54,7 +55,7 @@ def numbers_in(register: Register, rows: EncodedTable, column: str) -> Ints:
     """Each row's number in a register of what a column names; -1 where it is missing."""
     codes, texts = rows.column(column), rows.texts(column)
     if len(codes) >= len(texts):
-        return rows.words[column].known(register, register.numbers_of)[codes]
+        return rows.words[column].numbered(register)[codes]
     used = codes_used(codes, len(texts))
     known = np.full(len(texts) + 1, -1, np.int64)
     known[used] = register.numbers_of([texts[code] for code in used.tolist()])

@@ -12,10 +12,12 @@ import pandas as pd
 from data_contracts.moments import as_of_moment
 from features import lookup_kernels as kernel
 from features.encoded_table import Floats
-from features.fact_shelf import PAIR_BITS, FactShelf
+from features.fact_shelf import FactShelf
 from features.feature import GROUPS, RATIO, Feature
 from features.plans import Step
-from features.step_functions import DAY, Ints, Spans
+from features.sorting import DAY, MISSING
+from features.step_functions import Ints, Spans
+from features.step_keys import pair
 from features.step_requests import Carried, Summed
 
 if TYPE_CHECKING:
@@ -80,7 +82,10 @@ def _of_feature(index: FactIndex, feature: Feature, project_id: str, moment: int
     if asked is None or not step.requests:
         return []
     rows, amounts = _WAYS[step.kind](step, asked, moment)
-    return _as_facts(feature, asked.shelf, rows, amounts) if len(rows) else []
+    happened = asked.shelf.since(feature)[rows]
+    if step.kind == kernel.DAYS:  # the moment that the days are counted from
+        happened = step.requests[0].values(asked.shelf)[rows].astype(np.int64)  # type: ignore[attr-defined]
+    return _as_facts(feature, asked.shelf, (rows, happened, amounts))
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ class _Asked:
 
 def _asked(index: FactIndex, feature: Feature, project_id: str, moment: int) -> _Asked | None:
     """None where the project or the feature's subject is not on file."""
-    city, site = index.city, index.city.holder(project_id)
+    city, site = index.city, index.city.keeper(project_id)
     subject = index.subject(feature, project_id, moment)
     if (
         site is None
@@ -104,15 +109,15 @@ def _asked(index: FactIndex, feature: Feature, project_id: str, moment: int) -> 
     ):
         return None
     if feature.group:
-        holders = city.all_holders(str(feature.table)) | city.connected({site})
+        keepers = city.all_keepers(str(feature.table)) | city.connected({site})
         if GROUPS[feature.group][1]:
-            holders |= city.all_holders(str(GROUPS[feature.group][1]))
+            keepers |= city.all_keepers(str(GROUPS[feature.group][1]))
     elif feature.role:
-        firms = city.connected({2 * subject + 1})
-        holders = city.connected(firms | city.sites_of(firm // 2 for firm in firms) | {site})
+        firms = {keeper // 2 for keeper in city.connected({2 * subject + 1}) if keeper % 2 == 1}
+        keepers = city.keepers_concerning(firms, str(feature.table)) | city.connected({site})
     else:
-        holders = city.connected({site})
-    shelf = city.part(holders)
+        keepers = city.connected({site})
+    shelf = city.part(keepers)
     local = subject
     if not feature.group:
         registers = (
@@ -192,13 +197,13 @@ def _counted(request: Summed, spans: Spans, asked: _Asked, moment: int) -> Ints:
     places = _in_force(spans, asked.subject, moment)
     if request.elsewhere:
         own = asked.shelf.own(str(request.feature.table), spans)
-        pair = (asked.site << PAIR_BITS) | asked.subject
-        places = np.setdiff1d(places, own.rows[_in_force(own, pair, moment)])
+        both = int(pair(np.array([asked.site]), np.array([asked.subject]))[0])
+        places = np.setdiff1d(places, own.rows[_in_force(own, both, moment)])
     return places
 
 
-def _as_facts(feature: Feature, shelf: FactShelf, rows: Ints, amounts: Floats) -> list[Fact]:
-    table, happened = shelf.table(feature), shelf.since(feature)[rows]
+def _as_facts(feature: Feature, shelf: FactShelf, found: tuple[Ints, Ints, Floats]) -> list[Fact]:
+    table, (rows, happened, amounts) = shelf.table(feature), found
     said = table.rows.frame(rows).to_dict("records")
     return [
         Fact(
@@ -206,7 +211,7 @@ def _as_facts(feature: Feature, shelf: FactShelf, rows: Ints, amounts: Floats) -
             str(feature.table),
             {column: row[column] for column in table.contract.key},
             row["recorded_at"],
-            None if day < 0 else pd.Timestamp(day, unit="us"),
+            None if day == MISSING else pd.Timestamp(day, unit="us"),
             amount,
             _shown(row, table.contract.column_names),
         )

@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.encoded_table import Floats
-from features.lookup_kernels import ENTITY_BITS
+from features.lookup_kernels import Fed
 from features.step_functions import Ints
 
 NONE = np.empty(0, np.int64)
@@ -38,9 +37,9 @@ class FedChanges:
         return cls(NONE, nothing, NONE, nothing, NONE, nothing, NONE, np.empty(0))
 
     @property
-    def arrays(self) -> tuple[NDArray, ...]:
+    def arrays(self) -> Fed:
         """What the compiled look-up reads."""
-        return (
+        return Fed(
             self.sum_keys,
             self.sum_bounds,
             self.sum_moments,
@@ -55,7 +54,7 @@ class FedChanges:
         return len(self.sum_moments) + len(self.held_moments)
 
     def with_sums(self, keys: Ints, moments: Ints, weights: Ints) -> FedChanges:
-        """Also with these changes of sums, in any order; what cancels out is left out."""
+        """Also with these changes of sums, in any order; what cancels out among them is left out."""
         old_keys = np.repeat(self.sum_keys, np.diff(self.sum_bounds))
         order = np.lexsort((moments, keys))
         keys, moments, weights = keys[order], moments[order], weights[order]
@@ -105,11 +104,6 @@ class FedChanges:
             all_moments[order],
             all_numbers[order],
         )
-
-
-def key(number: int, entities: Ints) -> Ints:
-    """The keys of a function's entities, or pairs."""
-    return (np.int64(number) << ENTITY_BITS) | entities
 
 
 def _bounds(keys: Ints) -> tuple[Ints, Ints]:

@@ -13,19 +13,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from features.city_facts import NOBODY, CityFacts, Extent
+from features.city_facts import CityFacts
 from features.encoded_table import Floats, PartTable
-from features.fact_shelf import PAIR_BITS, FactShelf
+from features.fact_shelf import FactShelf
 from features.feature import GROUPS
-from features.fed_changes import NONE, FedChanges, key
-from features.plans import OWN
-from features.step_curves import StepCurves
-from features.step_functions import NEVER, Ints, LeadingFact, Spans
+from features.fed_changes import NONE, FedChanges
+from features.sorting import NEVER, Ints
+from features.step_functions import LeadingFact, Spans
+from features.step_keys import OWN, RECORDED, key, pair, unpaired
 from features.step_requests import Carried, Leading, Request, Summed
-
-RECORDED = 2 * OWN - 1  # the number under which fed records count as something new about a site
-WARNINGS = "weather_warnings"
-_LOW = (1 << PAIR_BITS) - 1
 
 
 @dataclass(frozen=True)
@@ -35,30 +31,29 @@ class _Numbers:
     projects: Ints
     enterprises: Ints
 
-    @classmethod
-    def of(cls, shelf: FactShelf, city: CityFacts) -> _Numbers:
-        return cls(
-            city.projects.numbers_of(shelf.projects.ids), city.enterprises.numbers_of(shelf.enterprises.ids)
-        )
-
     def entities(self, subject: str | None, numbers: Ints) -> Ints:
         if subject is None:
             return self.projects[numbers]
         return numbers if subject in GROUPS else self.enterprises[numbers]
 
+    def pairs(self, subject: str | None, pairs: Ints) -> Ints:
+        sites, others = unpaired(pairs)
+        return pair(self.projects[sites], self.entities(subject, others))
+
 
 @dataclass(frozen=True)
 class _Seen:
-    """The facts of the holders concerned as they were (sign -1) or are (1)."""
+    """The facts of the keepers touched as they were (sign -1) or are (1)."""
 
     shelf: FactShelf
     numbers: _Numbers
     sign: int
 
     @classmethod
-    def of(cls, city: CityFacts, holders: set[int], extent: Extent, sign: int) -> _Seen:
-        shelf = city.part(holders, extent)
-        return cls(shelf, _Numbers.of(shelf, city), sign)
+    def of(cls, city: CityFacts, keepers: set[int], sign: int) -> _Seen:
+        shelf = city.part(keepers)
+        registers = (city.projects, shelf.projects), (city.enterprises, shelf.enterprises)
+        return cls(shelf, _Numbers(*(whole.numbers_of(part.ids) for whole, part in registers)), sign)
 
 
 @dataclass
@@ -75,84 +70,65 @@ class _Changes:
 
 
 def fed_with(
-    city: CityFacts,
-    curves: StepCurves,
-    requests: Sequence[Request],
-    fed: FedChanges,
-    deliveries: Mapping[str, pd.DataFrame],
-) -> FedChanges:
-    """Take the deliveries into `city` (typed frames in the order of their keys); what the index is changed by.
+    city: CityFacts, numbers: Mapping[Request, int], fed: FedChanges, deliveries: Mapping[str, pd.DataFrame]
+) -> tuple[CityFacts, FedChanges]:
+    """The city and the changes after deliveries: typed frames in the order of key and `recorded_at`.
 
-    Renamings must not be among them. Ids not seen before are added to the registers.
+    `numbers`: of the step functions that the index was built of. Renamings must not be among the deliveries.
+    Ids not seen before are added to the registers.
     """
-    before = city.extent()
-    try:
-        fed = _difference(city, curves, requests, fed, deliveries)
-    except BaseException:
-        city.forget(before)
-        raise
-    city.settle()
-    return fed
-
-
-def _difference(
-    city: CityFacts,
-    curves: StepCurves,
-    requests: Sequence[Request],
-    fed: FedChanges,
-    deliveries: Mapping[str, pd.DataFrame],
-) -> FedChanges:
-    before, holders, changes = city.extent(), set(), _Changes()
-    for name, frame in deliveries.items():
-        holders |= city.add(name, frame)
-        _note_recorded(city, changes, frame)
-    tables = {*deliveries, *((WARNINGS,) if NOBODY in holders else ())}
-    concerned = [one for one in requests if one.tables(city.rules) & tables]
-    was, now = _Seen.of(city, holders, before, -1), _Seen.of(city, holders, city.extent(), 1)
+    after, touched = city.with_deliveries(deliveries)
+    was, now = _Seen.of(city, touched.keepers, -1), _Seen.of(after, touched.keepers, 1)
+    tables, changes = set(deliveries), _Changes()
+    concerned = [
+        one for one in numbers if one.tables(city.rules) & tables or one.feature.group in touched.new_groups
+    ]
     for request in concerned:
-        if isinstance(request, Summed) and _may_change(request, now, tables):
+        if isinstance(request, Summed) and _may_change(request, was, now, tables, touched.new_groups):
             for seen in (was, now):
-                _add_sum(request, curves.numbers[request], seen, changes)
+                _add_sum(request, numbers[request], seen, changes)
+    for seen in (was, now):
+        _add_recorded(seen, tables, changes)
     fed = fed.with_sums(*(np.concatenate(part) for part in (changes.keys, changes.moments, changes.weights)))
-    return _with_held(fed, [one for one in concerned if isinstance(one, Carried)], was, now, curves)
+    fed = _with_held(fed, [one for one in concerned if isinstance(one, Carried)], was, now, numbers)
+    return after.settled(), fed
 
 
-def _may_change(request: Summed, now: _Seen, tables: set[str]) -> bool:
-    """Whether any fact that has a new version counts for the request, before or after."""
+def _may_change(request: Summed, was: _Seen, now: _Seen, tables: set[str], new_groups: set[str]) -> bool:
+    """Whether any fact that has a new version counts for the request."""
     name, rules = str(request.feature.table), now.shelf.rules
-    if (request.tables(rules) - {name}) & tables or rules[name].superseded_within:
+    others = (request.tables(rules) - {name}) & tables
+    if others or rules[name].superseded_within or request.feature.group in new_groups:
         return True
     rows = now.shelf.named(name).rows
     assert isinstance(rows, PartTable)
-    if name not in now.shelf.memo:
-        now.shelf.memo[name] = rows.facts_of_last()
-    return bool((now.shelf.kept(request.feature) & now.shelf.memo[name]).any())
-
-
-def _note_recorded(city: CityFacts, changes: _Changes, frame: pd.DataFrame) -> None:
-    if "project_id" not in frame:
-        return
-    named = frame[frame["project_id"].notna()]
-    projects = city.projects.numbers_of(named["project_id"].tolist())
-    changes.keys.append(key(RECORDED, projects))
-    changes.moments.append(named["recorded_at"].to_numpy("datetime64[us]").view(np.int64))
-    changes.weights.append(np.ones(len(named), np.int64))
+    if rows.replaces:  # what counted before is not among the rows any more
+        return True
+    return bool((now.shelf.kept(request.feature) & now.shelf.fed_rows(name)).any())
 
 
 def _add_sum(request: Summed, number: int, seen: _Seen, changes: _Changes) -> None:
-    shelf, numbers = seen.shelf, seen.numbers
+    shelf, numbers, subject = seen.shelf, seen.numbers, request.subject
     spans, weights = request.spans(shelf)
     weights = seen.sign * weights
-    changes.add(key(number, numbers.entities(request.subject, spans.entities)), spans, weights)
+    changes.add(key(number, numbers.entities(subject, spans.entities)), spans, weights)
     if request.elsewhere:
         own = shelf.own(str(request.feature.table), spans)
-        sites, others = numbers.projects[own.entities >> PAIR_BITS], own.entities & _LOW
-        pairs = (sites << PAIR_BITS) | numbers.entities(request.subject, others)
-        changes.add(key(number + OWN, pairs), own, weights[own.rows])
+        changes.add(key(number + OWN, numbers.pairs(subject, own.entities)), own, weights[own.rows])
+
+
+def _add_recorded(seen: _Seen, tables: set[str], changes: _Changes) -> None:
+    """Every row of a table delivered counts for its site from when it was recorded."""
+    for name in tables:
+        table = seen.shelf.named(name)
+        rows = np.flatnonzero(table.projects >= 0)
+        changes.keys.append(key(RECORDED, seen.numbers.projects[table.projects[rows]]))
+        changes.moments.append(table.recorded[rows])
+        changes.weights.append(np.full(len(rows), seen.sign, np.int64))
 
 
 def _with_held(
-    fed: FedChanges, requests: list[Carried], was: _Seen, now: _Seen, curves: StepCurves
+    fed: FedChanges, requests: Sequence[Carried], was: _Seen, now: _Seen, numbers: Mapping[Request, int]
 ) -> FedChanges:
     by_leading: dict[Leading, list[Carried]] = defaultdict(list)
     for request in requests:
@@ -163,9 +139,9 @@ def _with_held(
         for seen in (was, now):
             led = leading.spans(seen.shelf)
             concerned = seen.numbers.entities(leading.subject, np.unique(led[0].entities))
-            replaced += [key(curves.numbers[request], concerned) for request in members]
+            replaced += [key(numbers[request], concerned) for request in members]
             if seen is now:
-                made += [_held(request, curves.numbers[request], now, led) for request in members]
+                made += [_held(request, numbers[request], now, led) for request in members]
     if not replaced:
         return fed
     keys, moments, values = (np.concatenate(part) for part in zip(*made, strict=True))

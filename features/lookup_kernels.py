@@ -8,15 +8,61 @@ a step function per entity: its changes lie between `offsets[first + entity]` an
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from features import kernels
+from features.sorting import DAY
+from features.step_keys import ENTITY_BITS, PAIR_BITS
 
-DAY = 86_400_000_000
-ENTITY_BITS = 51  # a function's number and an entity's (or a pair's) as one key
-PAIR_BITS = 25
+
+class Pools(NamedTuple):
+    """All curves. `curves`: first offset, entities, unit (0: its moments are in order), first running total or -1."""
+
+    curves: Any
+    offsets: Any
+    moments: Any
+    totals: Any
+    values: Any
+    pairs: Any
+
+
+class Fed(NamedTuple):
+    """What was fed since, by sorted keys: changes of sums with running totals, and replaced curves of what holds."""
+
+    sum_keys: Any
+    sum_bounds: Any
+    sum_moments: Any
+    sum_totals: Any
+    held_keys: Any
+    held_bounds: Any
+    held_moments: Any
+    held_numbers: Any
+
+
+class Look(NamedTuple):
+    """What is looked up, a row each, by the places of other rows.
+
+    who: kind, a row of `carried` (of `who` for a PAIR), first and last pair; terms: curve, shift, row of `who`; parts: row of
+    `terms`, sign; sums: first and last part, row of `who`, number of the function and of its part on the site
+    itself or -1; leads: curve, row of `who`, shift; carried: row of `leads`, first value, number; steps: kind, up to four
+    rows of sums, carried or steps, row of `who`; numbers: two a step; successor: curve of renamed
+    enterprises or -1, its first value, how many steps are followed.
+    """
+
+    who: Any
+    terms: Any
+    parts: Any
+    sums: Any
+    leads: Any
+    carried: Any
+    steps: Any
+    numbers: Any
+    successor: Any
+
+
 SITE, HOLDER, HOME, CITY, PAIR = range(5)
 TOTAL, TREND, EXPOSURE, CARRIED, CHANGE, DAYS, SEASON, RATIO = range(8)
 SINE = 0
@@ -56,7 +102,7 @@ def _places(curve, shift, pools, entities, as_of, out):  # type: ignore[no-untyp
     Rows that ask the same entity at a later moment go on from where the last one was. The few moments of a
     small entity are counted, as they are in no order: the place is then right only as a number.
     """
-    curves, offsets, moments = pools[0], pools[1], pools[2]
+    curves, offsets, moments = pools.curves, pools.offsets, pools.moments
     first, count = curves[curve, 0], curves[curve, 1]
     entity, place, end, before = np.int64(-1), np.int64(0), np.int64(0), np.int64(0)
     few = kernels.FEW if curves[curve, 3] < 0 and curves[curve, 2] else 0
@@ -83,7 +129,7 @@ def _places(curve, shift, pools, entities, as_of, out):  # type: ignore[no-untyp
 @njit(cache=True, nogil=True)
 def _tally(curve, pools, entities, places, out):  # type: ignore[no-untyped-def]
     """What the changes before `places` add up to."""
-    curves, offsets, totals = pools[0], pools[1], pools[3]
+    curves, offsets, totals = pools.curves, pools.offsets, pools.totals
     first, unit, running = curves[curve, 0], curves[curve, 2], curves[curve, 3]
     origin = offsets[first]
     for i in range(len(places)):
@@ -100,11 +146,11 @@ def _tally(curve, pools, entities, places, out):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _carried(carried, pools, fed, entities, as_of, places, out):  # type: ignore[no-untyped-def]
     """A number of the fact that holds: `places` come from `_places`."""
-    curves, offsets, values = pools[0], pools[1], pools[4]
+    curves, offsets, values = pools.curves, pools.offsets, pools.values
     curve, start, number, shift = carried[0], carried[1], carried[2], carried[3]
     first, count = curves[curve, 0], curves[curve, 1]
     origin = offsets[first]
-    keys, bounds, changes, numbers = fed[4], fed[5], fed[6], fed[7]
+    keys, bounds, changes, numbers = fed.held_keys, fed.held_bounds, fed.held_moments, fed.held_numbers
     for i in range(len(as_of)):
         entity = entities[i]
         out[i] = np.nan
@@ -121,7 +167,7 @@ def _carried(carried, pools, fed, entities, as_of, places, out):  # type: ignore
 
 @njit(cache=True, nogil=True)
 def _fed_sum(number, key, fed, moment):  # type: ignore[no-untyped-def]
-    keys, bounds, changes, totals = fed[0], fed[1], fed[2], fed[3]
+    keys, bounds, changes, totals = fed.sum_keys, fed.sum_bounds, fed.sum_moments, fed.sum_totals
     found = _found(keys, (number << ENTITY_BITS) | key)
     if found < 0:
         return 0
@@ -130,12 +176,12 @@ def _fed_sum(number, key, fed, moment):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def resolve(plan, pools, fed, projects, as_of, subjects):  # type: ignore[no-untyped-def]
+def resolve(look, pools, fed, projects, as_of, subjects):  # type: ignore[no-untyped-def]
     """Whom each row speaks of: the site, the enterprise in a role by its present name, a group; -1 for nobody.
 
     A PAIR is the place of (site, subject before it) among the pairs that have facts in common.
     """
-    who, carried, leads, successor = plan[0], plan[3], plan[4], plan[7]
+    who, carried, leads, successor = look.who, look.carried, look.leads, look.successor
     places, values = np.empty(len(as_of), np.int64), np.empty(len(as_of))
     for column in range(len(who)):
         kind, asked = who[column, 0], who[column, 1]
@@ -147,7 +193,7 @@ def resolve(plan, pools, fed, projects, as_of, subjects):  # type: ignore[no-unt
                 subjects[column, i] = 0 if projects[i] >= 0 else -1
             continue
         if kind == PAIR:
-            known = pools[5][who[column, 2] : who[column, 3]]
+            known = pools.pairs[who[column, 2] : who[column, 3]]
             for i in range(len(as_of)):
                 entity = subjects[asked, i]
                 subjects[column, i] = -1
@@ -167,7 +213,7 @@ def resolve(plan, pools, fed, projects, as_of, subjects):  # type: ignore[no-unt
 @njit(cache=True, nogil=True)
 def _renamed(successor, pools, as_of, numbers):  # type: ignore[no-untyped-def]
     """What each enterprise is called at `as_of`: its successor's successor, and so on."""
-    curves, offsets, moments, values = pools[0], pools[1], pools[2], pools[4]
+    curves, offsets, moments, values = pools.curves, pools.offsets, pools.moments, pools.values
     first, count = curves[successor[0], 0], curves[successor[0], 1]
     for i in range(len(as_of)):
         for _ in range(successor[2]):
@@ -184,9 +230,9 @@ def _renamed(successor, pools, as_of, numbers):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _sums(plan, pools, fed, projects, as_of, subjects, terms, out):  # type: ignore[no-untyped-def]
+def _sums(look, pools, fed, projects, as_of, subjects, terms, out):  # type: ignore[no-untyped-def]
     """The sums of whole numbers: terms of curves, and what was fed since."""
-    parts, sums = plan[1], plan[2]
+    parts, sums = look.parts, look.sums
     for s in range(len(sums)):
         subject, number, own = sums[s, 2], sums[s, 3], sums[s, 4]
         for i in range(len(as_of)):
@@ -194,7 +240,7 @@ def _sums(plan, pools, fed, projects, as_of, subjects, terms, out):  # type: ign
             for part in range(sums[s, 0], sums[s, 1]):
                 total += parts[part, 1] * terms[parts[part, 0], i]
             out[s, i] = total
-        if len(fed[0]):
+        if len(fed.sum_keys):
             for i in range(len(as_of)):
                 entity = subjects[subject, i]
                 if entity >= 0:
@@ -204,20 +250,20 @@ def _sums(plan, pools, fed, projects, as_of, subjects, terms, out):  # type: ign
 
 
 @njit(cache=True, nogil=True)
-def evaluate(plan, pools, fed, projects, as_of, out):  # type: ignore[no-untyped-def]
+def evaluate(look, pools, fed, projects, as_of, out):  # type: ignore[no-untyped-def]
     """Fill `out`, a row a step of the plan and a column a (site, moment)."""
-    who, carried, leads, looked_up, steps, numbers = plan[0], plan[3], plan[4], plan[5], plan[6], plan[8]
+    who, carried, leads, looked_up, steps = look.who, look.carried, look.leads, look.terms, look.steps
     rows = len(as_of)
     subjects = np.empty((len(who), rows), np.int64)
-    resolve(plan, pools, fed, projects, as_of, subjects)
+    resolve(look, pools, fed, projects, as_of, subjects)
     terms = np.empty((len(looked_up), rows), np.int64)
     places = np.empty(rows, np.int64)
     for t in range(len(looked_up)):
         whose = subjects[looked_up[t, 2]]
         _places(looked_up[t, 0], looked_up[t, 1], pools, whose, as_of, places)
         _tally(looked_up[t, 0], pools, whose, places, terms[t])
-    sums = np.empty((len(plan[2]), rows), np.int64)
-    _sums(plan, pools, fed, projects, as_of, subjects, terms, sums)
+    sums = np.empty((len(look.sums), rows), np.int64)
+    _sums(look, pools, fed, projects, as_of, subjects, terms, sums)
     held = np.empty((len(leads), rows), np.int64)
     for k in range(len(leads)):
         _places(leads[k, 0], leads[k, 2], pools, subjects[leads[k, 1]], as_of, held[k])
@@ -227,7 +273,7 @@ def evaluate(plan, pools, fed, projects, as_of, out):  # type: ignore[no-untyped
         one = np.array([lead[0], carried[c, 1], carried[c, 2], lead[2]])
         _carried(one, pools, fed, subjects[lead[1]], as_of, held[carried[c, 0]], values[c])
     for step in range(len(steps)):
-        _step(steps[step], numbers[step], subjects, sums, values, as_of, out, step)
+        _step(steps[step], look.numbers[step], subjects, sums, values, as_of, out, step)
 
 
 @njit(cache=True, nogil=True)
@@ -273,7 +319,7 @@ def _rate(said, number, out, i):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _day_of_year(days):  # type: ignore[no-untyped-def]
     """Days since 1 January of the year, of a day counted from 1970-01-01."""
-    year = 1970 + days // 366
+    year = 1970 + (days // 366 if days >= 0 else days // 365)
     while True:
         following = year + 1
         past = following - 1
@@ -287,21 +333,39 @@ def _day_of_year(days):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def last_changes(curve, pools, fed, number, projects, as_of, out):  # type: ignore[no-untyped-def]
-    """The moment of the last change at or before `as_of`, of the curve or of what was fed; the least moment for none."""
-    places = np.empty(len(as_of), np.int64)
-    _places(curve, np.int64(0), pools, projects, as_of, places)
-    first, offsets, moments = pools[0][curve, 0], pools[1], pools[2]
+def last_recorded(curve, pools, fed, number, projects, as_of, out):  # type: ignore[no-untyped-def]
+    """The last moment at or before `as_of` at which anything is on file, by the curve and what was fed since.
+
+    The least moment there is where nothing is. A fed correction can take a recording away.
+    """
+    first, count = pools.curves[curve, 0], pools.curves[curve, 1]
     for i in range(len(as_of)):
         out[i] = np.iinfo(np.int64).min
         if projects[i] < 0:
             continue
-        begin = offsets[first + projects[i]] if places[i] >= 0 else 0
-        for place in range(begin, offsets[first + projects[i] + 1] if places[i] >= 0 else 0):
-            if moments[place] <= as_of[i]:
-                out[i] = max(out[i], moments[place])
-        found = _found(fed[0], (number << ENTITY_BITS) | projects[i]) if len(fed[0]) else -1
+        found = _found(fed.sum_keys, (np.int64(number) << ENTITY_BITS) | projects[i])
+        if projects[i] < count:
+            low, high = pools.offsets[first + projects[i]], pools.offsets[first + projects[i] + 1]
+            for place in range(low, high):
+                moment = pools.moments[place]
+                if out[i] < moment <= as_of[i] and (
+                    found < 0 or _on_file(pools, low, high, fed, found, moment)
+                ):
+                    out[i] = moment
         if found >= 0:
-            place = _after(fed[2], fed[1][found], fed[1][found + 1], as_of[i])
-            if place > fed[1][found]:
-                out[i] = max(out[i], fed[2][place - 1])
+            for place in range(fed.sum_bounds[found], fed.sum_bounds[found + 1]):
+                moment = fed.sum_moments[place]
+                if out[i] < moment <= as_of[i] and fed.sum_totals[place + 1] > fed.sum_totals[place]:
+                    out[i] = moment
+
+
+@njit(cache=True, nogil=True)
+def _on_file(pools, low, high, fed, found, moment):  # type: ignore[no-untyped-def]
+    """Whether more was recorded at a moment than was taken away since."""
+    left = 0
+    for place in range(low, high):
+        left += pools.moments[place] == moment
+    for place in range(fed.sum_bounds[found], fed.sum_bounds[found + 1]):
+        if fed.sum_moments[place] == moment:
+            left += fed.sum_totals[place + 1] - fed.sum_totals[place]
+    return left > 0

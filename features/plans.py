@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from features import lookup_kernels as kernel
 from features.feature import GROUPS, RATIO, Feature
+from features.sorting import DAY
 from features.step_curves import StepCurves
-from features.step_functions import DAY
+from features.step_keys import OWN
 from features.step_requests import Carried, Request, Summed, holder_of, home_of
-
-OWN = 2048  # added to the number of a sum: that of its part on the site asked about
 
 
 class Step(NamedTuple):
@@ -119,7 +118,7 @@ class Plan:
     """
 
     names: list[str]
-    arrays: tuple[NDArray, ...]
+    look: kernel.Look
     wanted: list[int]
     by_policy: Sequence[str] = ()
 
@@ -134,7 +133,7 @@ class Plan:
         """The plan for the features named and those they are made of; `by_policy`: what rules make of them after."""
         making = _Making(curves)
         places = [making.add(name, steps) for name in names]
-        return cls(list(making.places), making.arrays(), places, by_policy)
+        return cls(list(making.places), making.look(), places, by_policy)
 
 
 @dataclass
@@ -168,18 +167,17 @@ class _Making:
         self.places[name] = len(self.places)
         return self.places[name]
 
-    def arrays(self) -> tuple[NDArray, ...]:
-        """In the order in which the compiled look-up takes them apart."""
-        return (
-            _table([said for _, *said in sorted(self._who.values())], 4),
-            _table(self._parts, 2),
-            _table([row for _, row in self._sums.values()], 5),
-            _table(list(self._carried), 3),
-            _table(list(self._leads), 3),
-            _table(list(self._terms), 3),
-            _table(self._steps, 6),
-            self.curves.successor,
-            np.array(self._numbers, np.float64).reshape(-1, 2),
+    def look(self) -> kernel.Look:
+        return kernel.Look(
+            who=_table([said for _, *said in sorted(self._who.values())], 4),
+            terms=_table(list(self._terms), 3),
+            parts=_table(self._parts, 2),
+            sums=_table([row for _, row in self._sums.values()], 5),
+            leads=_table(list(self._leads), 3),
+            carried=_table(list(self._carried), 3),
+            steps=_table(self._steps, 6),
+            numbers=np.array(self._numbers, np.float64).reshape(-1, 2),
+            successor=self.curves.successor,
         )
 
     def _subject(self, subject: str | None) -> int:

@@ -14,7 +14,8 @@ from data_contracts.policy import LINE, Policy, PolicyFile
 from data_contracts.policy_checks import conditions_of
 from features.encoded_table import Floats
 from features.site_values import SiteValues
-from features.step_functions import DAY, NEVER
+from features.sorting import DAY
+from features.step_functions import NEVER
 
 Facts = Callable[[str], Floats]
 Held = NDArray[np.bool_]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from features.fact_table import FactTable
 from features.feature import Feature
-from features.sorting import MISSING
-from features.step_functions import DAY, Ints
+from features.sorting import DAY, MISSING
+from features.step_functions import Ints
 
 Floats = NDArray[np.float64]
 

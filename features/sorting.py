@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 NEVER = np.iinfo(np.int64).max
 MISSING = np.iinfo(np.int64).min
+DAY = 86_400_000_000
 ALONE = 50_000  # fewer items than this are not worth a second thread
 LONG = 4096  # facts of one entity from which sorting by digits is quicker than merging
 RUN = 32

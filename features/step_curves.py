@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from data_contracts.progress import Progress
 from features.encoded_table import Floats
 from features.fact_shelf import FactShelf, with_window
-from features.sorting import on_all_cores
-from features.step_functions import DAY, NEVER, Ints, LeadingFact, Spans, Tally
+from features.lookup_kernels import Pools
+from features.sorting import DAY, on_all_cores
+from features.step_functions import NEVER, Ints, LeadingFact, Spans, Tally
+from features.step_keys import refuse_too_many
 from features.step_requests import Carried, Leading, Request, Summed, key_of
 
 RENAMED_OFTEN = 8  # steps that are followed to the present name
@@ -57,9 +59,9 @@ class StepCurves:
     recorded: int
 
     @property
-    def pools(self) -> tuple[NDArray, ...]:
+    def pools(self) -> Pools:
         """What the compiled look-up reads."""
-        return self.curves, self.offsets, self.moments, self.totals, self.values, self.pairs
+        return Pools(self.curves, self.offsets, self.moments, self.totals, self.values, self.pairs)
 
 
 @dataclass
@@ -77,6 +79,7 @@ class CurveBuilder:
     def build(self, requests: Iterable[Request], progress: Progress, step: str) -> StepCurves:
         """The curves of all requests; `progress` is told how many are done."""
         asked = list(dict.fromkeys(requests))
+        refuse_too_many(len(asked), len(self.shelf.projects), len(self.shelf.enterprises))
         sums = [one for one in asked if isinstance(one, Summed)]
         carried = [one for one in asked if isinstance(one, Carried)]
         families: dict[object, list[Summed]] = defaultdict(list)

@@ -24,8 +24,6 @@ from features.sorting import (
     window_ends,
 )
 
-DAY = 86_400_000_000
-
 
 @dataclass(frozen=True)
 class Spans:

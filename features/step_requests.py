@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 
 from data_contracts.contract import contract
+from features.computations import WORDING
 from features.encoded_table import Floats
 from features.exposure import Lines, exposure_lines
-from features.fact_shelf import FactShelf, site_versions, with_window
+from features.fact_shelf import ALONE, FactShelf, site_versions, with_window
 from features.feature import ELSEWHERE, GROUPS, FactRule, Feature
 from features.site_status import status_moments
 from features.sorting import MISSING
 from features.step_functions import Ints, Spans
 
-ALONE = ("projects", "enterprises")  # one fact an id: what holds is the version on file, whatever it carries
 _NO_VALUE: dict[str, Any] = {
     "column": None,
     "over": None,
@@ -32,12 +32,11 @@ _NO_VALUE: dict[str, Any] = {
     "steps": (),
     "counted": (),
 }
-_WORDING = (
-    "name", "family", "label_zh", "label_en", "reason_zh", "reason_en", "missing", "unit", "range", "direction",
-    "gameable", "in_model", "in_reasons", "reference", "shown_times",
-)  # fmt: skip
 _DEFAULTS = {word.name: word.default for word in fields(Feature)}
-_NO_WORDS = {word: "" if _DEFAULTS[word] is dataclasses.MISSING else _DEFAULTS[word] for word in _WORDING}
+_NO_WORDS = {
+    word: "" if _DEFAULTS[word] is dataclasses.MISSING else _DEFAULTS[word]
+    for word in ("name", *sorted(WORDING))
+}
 
 
 def computed(feature: Feature, **changed: object) -> Feature:
@@ -76,8 +75,8 @@ class Request:
         return self.feature.subject
 
     @property
-    def by_holder(self) -> bool:
-        """Whether what a holder's facts add to it does not depend on the facts of other holders."""
+    def by_keeper(self) -> bool:
+        """Whether what a keeper's facts add to it does not depend on the facts of other keepers."""
         feature = self.feature
         alone = self.subject is None or "project_id" not in contract(str(feature.table)).column_names
         return alone or self._adds_up
@@ -141,10 +140,8 @@ class Summed(Request):
         return spans, shelf.since(self.feature)[spans.rows], shelf.weights(self.feature)[spans.rows]
 
     def _lines(self, shelf: FactShelf) -> Lines:
-        key = self.key[2:]
-        if key not in shelf.memo:
-            shelf.memo[key] = exposure_lines(self.feature, shelf)
-        return shelf.memo[key]  # type: ignore[no-any-return]
+        lines: Lines = shelf.exposure(self.key[2:], lambda: exposure_lines(self.feature, shelf))
+        return lines
 
 
 class Leading(Request):

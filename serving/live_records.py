@@ -34,7 +34,8 @@ LOOK_EVERY_S = 1.0
 LOOK_AGAIN_S = 3.0
 WAIT_FOR_RECORDS_S = 1.0
 DAYS_KEPT = 16
-FED_AT_MOST = 1_000_000  # changes beside the index until it is built again; some ten a record and feature
+FED_AT_MOST = 1_000_000  # changes beside the index until it is built again; about thirty a record
+ROWS_FED_AT_MOST = 5_000  # of one look; more are quicker read with everything else
 
 
 class Store(Protocol):
@@ -91,7 +92,7 @@ class LiveRecords:
         self._moved_at: tuple[StoreMark | None, float] = (None, 0.0)
         self._changed = threading.Condition()
         self._look = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="live-records", daemon=True)
         self._log = request_log()
 
@@ -101,7 +102,7 @@ class LiveRecords:
 
     def stop(self) -> None:
         """End the watching; the state there is stays."""
-        self._stopping = True
+        self._stopping.set()
         self._look.set()
         self._thread.join(timeout=10)
 
@@ -146,18 +147,18 @@ class LiveRecords:
         return newest()
 
     def _watch(self) -> None:
-        while not self._stopping:
-            pause = LOOK_EVERY_S
+        while not self._stopping.is_set():
             try:
                 self._renew()
                 self._problem = None
             except SiteriskError as error:
                 self._problem = self._noted(error, self._problem)
-                pause = LOOK_AGAIN_S
+                self._stopping.wait(LOOK_AGAIN_S)
             except Exception as error:
                 self._log.error("renewal failed", **fault_of(error))
-                pause = LOOK_AGAIN_S
-            self._look.wait(pause)
+                self._stopping.wait(LOOK_AGAIN_S)
+            else:
+                self._look.wait(LOOK_EVERY_S)
             self._look.clear()
 
     def _noted(self, error: SiteriskError, before: SiteriskError | None) -> SiteriskError:
@@ -179,6 +180,8 @@ class LiveRecords:
         state = self._fed(held, mark, model) if held else None
         if state is None:
             state = LiveState(Scorer(_index_of(self._store, mark, catalogue), model), mark)
+        if self._store.mark(mark.version) != mark:
+            return  # the store was replaced while it was read: look again
         state.city_risks(now())
         with self._changed:
             self._state = state
@@ -195,8 +198,14 @@ class LiveRecords:
             changes = self._store.changes_since(held.store_version, until=mark.version)
             if not index.takes(changes) or index.fed_changes > FED_AT_MOST:
                 return None
+            if sum(map(len, changes.values())) > ROWS_FED_AT_MOST:
+                return None
             since = min((rows["recorded_at"].min() for rows in changes.values() if len(rows)), default=since)
-            index = index.feed({name: rows.drop(columns="store_version") for name, rows in changes.items()})
+            try:
+                index = index.feed(changes)
+            except Exception as error:
+                self._log.error("records not fed, building again", **fault_of(error))
+                return None
         if model is not held.scorer.model:
             return LiveState(Scorer(index, model), mark)
         return held.followed_by(Scorer(index, model), mark, since)
