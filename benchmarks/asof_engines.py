@@ -46,20 +46,25 @@ def as_arrays(question: Question) -> Question:
 
 
 def siterisk(question: Question) -> np.ndarray:
-    """The engine behind the features."""
-    from features.step_functions import NEVER, Asked, Spans, WindowedFacts
+    """The engine behind the features: the same curves and the same compiled look-up."""
+    from features.curve_pool import CurvePool, look_up
+    from features.sorting import NEVER, order_by_entity
+    from features.step_functions import Spans
 
     start = (
         question.recorded
     )  # here, as in the other engines' queries, nothing is recorded before it happened
-    spans = Spans(start, question.event_entity, start, np.broadcast_to(NEVER, start.shape))
-    facts = WindowedFacts.of(spans, question.happened, np.broadcast_to(1, start.shape), question.entities)
-    asked = Asked.of(question.row_entity, question.as_of, question.entities)
-    started = facts.starts.at(asked.entities, asked.as_of)
-    counts = np.empty((len(WINDOWS), len(question.as_of)), np.int64)
-    for days, count in zip(WINDOWS, counts, strict=True):
-        count[asked.places] = facts.within(days * DAY).at(asked.entities, asked.as_of, started)
-    return counts
+    never, one = np.broadcast_to(NEVER, start.shape), np.broadcast_to(1, start.shape)
+    spans = Spans(start, question.event_entity, start, never)
+    pool, windows = CurvePool(), [days * DAY for days in WINDOWS]
+    terms = pool.windows(spans, question.happened, one, windows, question.entities)
+    pools = pool.joined()
+    # neighbours look at the same facts
+    order, as_of, offsets = order_by_entity(question.row_entity, question.as_of, question.entities)
+    entities = np.repeat(np.arange(question.entities), np.diff(offsets))
+    counts = np.zeros((len(question.as_of), len(WINDOWS)), np.int64)
+    counts[order] = look_up([terms[window] for window in windows], pools, entities, as_of)
+    return counts.T
 
 
 def duckdb_tables(question: Question) -> Any:

@@ -15,9 +15,9 @@ from features.fact_endings import outside
 from features.fact_shelf import FactShelf
 from features.feature import Feature
 from features.site_status import finished_on
-from features.sorting import DAY, MISSING
+from features.sorting import DAY, MISSING, NEVER, Ints
 from features.span_joins import concatenated, joined, meetings
-from features.step_functions import NEVER, Ints, Spans
+from features.step_functions import Spans
 
 
 @dataclass(frozen=True)

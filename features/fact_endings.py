@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.sorting import MISSING
-from features.step_functions import NEVER, Ints, LeadingFact, Spans, ranks_by
+from features.sorting import MISSING, NEVER, Ints
+from features.step_functions import LeadingFact, Spans, ranks_by
 
 
 def until_superseded(spans: Spans, groups: Ints, since: Ints, recorded: Ints) -> Spans:

@@ -30,13 +30,11 @@ from features.policy_features import Policies, PolicyFeatures, house_policies
 from features.risk_grades import InherentGrade
 from features.site_status import ACTIVE, FINISHED, delivered_since, status_of
 from features.site_values import SiteValues
-from features.sorting import DAY, on_all_cores
+from features.sorting import DAY, Ints, on_all_cores
 from features.step_curves import CurveBuilder, StepCurves
-from features.step_functions import Ints
 from features.step_keys import RECORDED, refuse_too_many
 from features.step_requests import Request, site_version
 
-BLOCK = 4_096  # rows looked up together: what they need fits in the cache
 ON_FILE = "on_file"
 STATUS = (ON_FILE, "starts", "finishes", "delivered")
 
@@ -155,7 +153,7 @@ class FactIndex:
         projects, moments = self._asked(project_ids, as_of)
         cells = np.empty((len(names), len(projects)))
         plan = self._plan((*names, ON_FILE))
-        blocks = [slice(low, low + BLOCK) for low in range(0, len(projects), BLOCK)]
+        blocks = [slice(low, low + kernel.BLOCK) for low in range(0, len(projects), kernel.BLOCK)]
         on_all_cores(
             lambda rows: self._fill(plan, names, projects[rows], moments[rows], cells[:, rows]),
             blocks,

@@ -19,9 +19,9 @@ from features.renamings import Renamings
 from features.row_values import row_values, rows_kept, weights
 from features.site_groups import SiteGroups
 from features.site_status import finished_spans
-from features.sorting import DAY, MISSING
+from features.sorting import DAY, MISSING, Ints
 from features.span_joins import joined, meetings
-from features.step_functions import Ints, Spans, ranks_by
+from features.step_functions import Spans, ranks_by
 from features.step_keys import pair
 
 ALONE = ("projects", "enterprises")

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from data_contracts.code_list import code_list
 from features.encoded_table import EncodedTable, Floats
-from features.sorting import DAY, MISSING
-from features.step_functions import NEVER, Ints
+from features.sorting import DAY, MISSING, NEVER, Ints
 
 OTHER = "OTHER"
 

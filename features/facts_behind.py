@@ -15,8 +15,8 @@ from features.encoded_table import Floats
 from features.fact_shelf import FactShelf
 from features.feature import GROUPS, RATIO, Feature
 from features.plans import Step
-from features.sorting import DAY, MISSING
-from features.step_functions import Ints, Spans
+from features.sorting import DAY, MISSING, Ints
+from features.step_functions import Spans
 from features.step_keys import pair
 from features.step_requests import Carried, Summed
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from features.encoded_table import Floats
 from features.lookup_kernels import Fed
-from features.step_functions import Ints
+from features.sorting import Ints
 
 NONE = np.empty(0, np.int64)
 

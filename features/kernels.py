@@ -13,38 +13,15 @@ FEW = 64  # moments of an entity up to which they are counted one by one rather 
 
 
 @njit(cache=True, nogil=True)
-def last_at_or_before(offsets, moments, entities, as_of):  # type: ignore[no-untyped-def]
-    """Position of each entity's last change at or before `as_of`, -1 where it has none yet."""
-    found = np.empty(len(entities), np.int64)
-    for i in range(len(entities)):
-        found[i] = -1
-        entity = entities[i]
-        if entity < 0:
-            continue
-        first = offsets[entity]
-        low, high = first, offsets[entity + 1]
-        while low < high:
-            middle = (low + high) >> 1
-            if moments[middle] <= as_of[i]:
-                low = middle + 1
-            else:
-                high = middle
-        if low > first:
-            found[i] = low - 1
-    return found
-
-
-@njit(cache=True, nogil=True)
-def _passed(offsets, moments, entity, as_of):  # type: ignore[no-untyped-def]
-    """Position after the entity's last moment at or before `as_of`; halving without branches."""
-    low, size = offsets[entity], offsets[entity + 1] - offsets[entity]
-    while size > 1:
-        half = size >> 1
-        low += half * (moments[low + half - 1] <= as_of)
-        size -= half
-    if size:
-        low += moments[low] <= as_of
-    return low
+def usual_facts(part, facts, least, whose):  # type: ignore[no-untyped-def]
+    """Whose each fact is, -1 for one that ends or starts `least` or more after it happened; how many those are."""
+    entities, starts, since, ends = facts
+    never, unusual = np.iinfo(np.int64).max, 0
+    for i in range(part[0], part[1]):
+        is_usual = (ends[i] == never) & (starts[i] - since[i] < least)
+        whose[i] = entities[i] if is_usual else -1
+        unusual += not is_usual
+    return unusual
 
 
 @njit(cache=True, nogil=True)
@@ -54,25 +31,6 @@ def counted(moments, begin, end, moment):  # type: ignore[no-untyped-def]
     for place in range(begin, end):
         found += moments[place] <= moment
     return found
-
-
-@njit(cache=True, nogil=True)
-def tallied(part, tally, asked, out):  # type: ignore[no-untyped-def]
-    """What has come at or before `as_of`; 0 for an entity below 0.
-
-    `tally`: its offsets, moments, totals and unit; `asked`: entities and `as_of`.
-    """
-    offsets, moments, totals, unit = tally
-    entities, as_of = asked
-    for i in range(part[0], part[1]):
-        entity, out[i] = entities[i], 0
-        if entity >= 0:
-            begin, end = offsets[entity], offsets[entity + 1]
-            if not len(totals) and end - begin <= FEW:
-                out[i] = counted(moments, begin, end, as_of[i]) * unit
-                continue
-            place = _passed(offsets, moments, entity, as_of[i])
-            out[i] = totals[place] - totals[begin] if len(totals) else (place - begin) * unit
 
 
 @njit(cache=True, nogil=True)

@@ -66,6 +66,7 @@ class Look(NamedTuple):
 SITE, HOLDER, HOME, CITY, PAIR = range(5)
 TOTAL, TREND, EXPOSURE, CARRIED, CHANGE, DAYS, SEASON, RATIO = range(8)
 SINE = 0
+BLOCK = 4_096  # rows looked up together: what they need fits in the cache
 
 
 def is_compiled() -> bool:
@@ -124,6 +125,21 @@ def _places(curve, shift, pools, entities, as_of, out):  # type: ignore[no-untyp
         place = _after(moments, place, min(place + step, end), moment)
         before = moment
         out[i] = place
+
+
+@njit(cache=True, nogil=True)
+def add_terms(asked, signs, pools, entities, as_of, sums):  # type: ignore[no-untyped-def]
+    """Add to each sum what each curve has come to by `as_of` less a shift, times its sign in the sum."""
+    places, tally = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+    for begin in range(0, len(as_of), BLOCK):
+        end = min(begin + BLOCK, len(as_of))
+        whose, moments = entities[begin:end], as_of[begin:end]
+        for term in range(len(asked)):
+            _places(asked[term, 0], asked[term, 1], pools, whose, moments, places)
+            _tally(asked[term, 0], pools, whose, places[: end - begin], tally)
+            for i in range(begin, end):
+                for column in range(sums.shape[1]):
+                    sums[i, column] += signs[term, column] * tally[i - begin]
 
 
 @njit(cache=True, nogil=True)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from features.fact_table import FactTable
 from features.renamings import Renamings
-from features.sorting import MISSING
+from features.sorting import MISSING, Ints
 from features.span_joins import concatenated, joined, meetings, once_each
-from features.step_functions import Ints, Spans, ranks_by
+from features.step_functions import Spans, ranks_by
 
 
 class PartyLinks:

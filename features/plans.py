@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import lookup_kernels as kernel
+from features.curve_pool import Term
 from features.feature import GROUPS, RATIO, Feature
 from features.sorting import DAY
 from features.step_curves import StepCurves
@@ -208,13 +209,17 @@ class _Making:
             self.curves.numbers[request],
         )
         for term in self.curves.terms[request]:
-            whose = self._pair(request.subject) if term.of_pair else subject
-            row = (term.curve, term.shift, whose)
-            self._parts.append((self._terms.setdefault(row, len(self._terms)), term.sign))
+            self._part(term, subject, term.sign)
+        for term in self.curves.own_terms.get(request, ()):
+            self._part(term, self._pair(request.subject), -term.sign)
         own = number + OWN if request.elsewhere else -1
         place = len(self._sums)
         self._sums[request] = place, (begin, len(self._parts), subject, number, own)
         return place
+
+    def _part(self, term: Term, whose: int, sign: int) -> None:
+        row = (term.curve, term.shift, whose)
+        self._parts.append((self._terms.setdefault(row, len(self._terms)), sign))
 
     def _carry(self, request: Request, shift: int) -> int:
         assert isinstance(request, Carried)

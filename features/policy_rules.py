@@ -14,8 +14,7 @@ from data_contracts.policy import LINE, Policy, PolicyFile
 from data_contracts.policy_checks import conditions_of
 from features.encoded_table import Floats
 from features.site_values import SiteValues
-from features.sorting import DAY
-from features.step_functions import NEVER
+from features.sorting import DAY, NEVER
 
 Facts = Callable[[str], Floats]
 Held = NDArray[np.bool_]

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from features.fact_table import FactTable
 from features.feature import Feature
-from features.sorting import DAY, MISSING
-from features.step_functions import Ints
+from features.sorting import DAY, MISSING, Ints
 
 Floats = NDArray[np.float64]
 

@@ -16,9 +16,9 @@ from features.encoded_table import EncodedTable
 from features.fact_table import FactTable, Register
 from features.feature import GROUPS, FactRule
 from features.renamings import Renamings
-from features.sorting import MISSING
+from features.sorting import MISSING, Ints
 from features.span_joins import concatenated, joined, meetings
-from features.step_functions import Ints, Spans, ranks_by
+from features.step_functions import Spans, ranks_by
 
 WHOLE_CITY = "310000"  # GB/T 2260; a weather warning so marked is in force in every district
 CITY = "city"

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from features.encoded_table import Floats
 from features.fact_table import FactTable
-from features.sorting import DAY, MISSING
-from features.step_functions import NEVER, Ints, Spans
+from features.sorting import DAY, MISSING, NEVER, Ints
+from features.step_functions import Spans
 
 UNKNOWN, NOT_STARTED, ACTIVE, FINISHED = "UNKNOWN", "NOT_STARTED", "ACTIVE", "FINISHED"
 _ENDED = ("COMPLETED", "TERMINATED")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from features.encoded_table import Floats
-from features.step_functions import Ints
+from features.sorting import Ints
 
 
 @dataclass(frozen=True)

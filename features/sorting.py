@@ -65,19 +65,30 @@ def by_entity(entities: Ints, moments: Ints, count: int, *, few: int = 0) -> tup
     return dealt, offsets
 
 
-def order_by_entity(
-    entities: Ints, moments: Ints, count: int, carried: Ints | None = None
+def both_by_entity(
+    entities: Ints, first: Ints, second: Ints, count: int, *, few: int = 0
 ) -> tuple[Ints, Ints, Ints]:
-    """As `by_entity`, with the places the facts came from: order, moments in order, where entities begin.
+    """As `by_entity` for two moments a fact, neither of which is NEVER; each in an order of its own."""
+    offsets, cursors, parts = _places(entities, first, count)
+    dealt = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.int64)
+    on_all_cores(
+        lambda part: _deal_both(parts[part], (entities, first, second), cursors[part], dealt),
+        range(len(parts)),
+        len(entities),
+    )
+    for moments in dealt:
+        sort_within(offsets, moments, few=few)
+    return *dealt, offsets
 
-    With `carried`, its numbers in that order take the place of the order.
-    """
+
+def order_by_entity(entities: Ints, moments: Ints, count: int) -> tuple[Ints, Ints, Ints]:
+    """As `by_entity`, with the places the facts came from: order, moments in order, where entities begin."""
     offsets, cursors, parts = _places(entities, moments, count)
     dealt, order = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.int64)
     on_all_cores(
         lambda part: _deal_with_places(
             parts[part],
-            (entities, moments, NOTHING if carried is None else carried),
+            (entities, moments),
             cursors[part],
             dealt,
             order,
@@ -97,17 +108,6 @@ def sort_within(offsets: Ints, moments: Ints, *, few: int = 0) -> None:
         lambda part: _sort_short(part, offsets, moments, moments, few), _shares(offsets), len(moments)
     )
     _sort_long(offsets, moments)
-
-
-def window_ends(offsets: Ints, facts: tuple[Ints, Ints, Ints], window: int) -> Ints:
-    """When facts (starts, days they happened, closings or none) leave a window, in order for each entity.
-
-    None leaves before it starts: one on file only after the window has passed comes and goes at once.
-    """
-    ends = np.empty(len(facts[0]), np.int64)
-    on_all_cores(lambda part: _window_ends(part, offsets, facts, window, ends), _shares(offsets), len(ends))
-    _sort_long(offsets, ends)
-    return ends
 
 
 def _sort_long(offsets: Ints, moments: Ints, order: Ints = NOTHING) -> None:
@@ -165,32 +165,25 @@ def _deal(part, entities, moments, cursors, dealt):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def _deal_with_places(part, facts, cursors, dealt, order):  # type: ignore[no-untyped-def]
-    entities, moments, carried = facts
+def _deal_both(part, facts, cursors, dealt):  # type: ignore[no-untyped-def]
+    entities, first, second = facts
     for i in range(part[0], part[1]):
         entity = entities[i]
-        if entity >= 0 and moments[i] < NEVER:
+        if entity >= 0:
             place = cursors[entity]
-            dealt[place], order[place] = moments[i], carried[i] if len(carried) else i
+            dealt[0][place], dealt[1][place] = first[i], second[i]
             cursors[entity] = place + 1
 
 
 @njit(cache=True, nogil=True)
-def _window_ends(part, offsets, facts, window, ends):  # type: ignore[no-untyped-def]
-    """Fills `ends` and sorts those of the entities that have fewer than LONG; they nearly are in order."""
-    starts, since, closing = facts
-    spare = np.empty(LONG, np.int64)
-    for entity in range(part[0], part[1]):
-        begin, end = offsets[entity], offsets[entity + 1]
-        for i in range(begin, end):
-            leaves = since[i] + window
-            if len(closing):
-                leaves = min(leaves, closing[i])
-            ends[i] = max(leaves, starts[i])
-        if end - begin < LONG:
-            for low in range(begin, end, RUN):
-                _insert(ends, low, min(low + RUN, end))
-            _merge_runs((ends, ends), (begin, end), (spare, spare))
+def _deal_with_places(part, facts, cursors, dealt, order):  # type: ignore[no-untyped-def]
+    entities, moments = facts
+    for i in range(part[0], part[1]):
+        entity = entities[i]
+        if entity >= 0 and moments[i] < NEVER:
+            place = cursors[entity]
+            dealt[place], order[place] = moments[i], i
+            cursors[entity] = place + 1
 
 
 @njit(cache=True, nogil=True)
@@ -204,16 +197,6 @@ def _sort_short(part, offsets, moments, order, few):  # type: ignore[no-untyped-
             for low in range(begin, end, RUN):
                 _rank(moments, order, (low, min(low + RUN, end)), spare, ranks)
             _merge_runs((moments, order), (begin, end), spare)
-
-
-@njit(cache=True, nogil=True)
-def _insert(moments, low, high):  # type: ignore[no-untyped-def]
-    for i in range(low + 1, high):
-        moving, j = moments[i], i - 1
-        while j >= low and moments[j] > moving:
-            moments[j + 1] = moments[j]
-            j -= 1
-        moments[j + 1] = moving
 
 
 @njit(cache=True, nogil=True)

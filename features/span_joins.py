@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.step_functions import Ints, Spans
+from features.sorting import Ints
+from features.step_functions import Spans
 
 
 def meetings(keys: Ints, others: Spans) -> tuple[Ints, Ints]:

@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 
 from features import kernels
 from features.sorting import (
-    NEVER,
     NOTHING,
     Ints,
+    both_by_entity,
     by_entity,
-    on_all_cores,
     order_by_entity,
-    slices,
-    window_ends,
 )
 
 
@@ -59,50 +56,6 @@ class Spans:
 
 
 @dataclass(frozen=True)
-class RunningSum:
-    """A sum of integers per entity over time; 0 before the first change and for an entity below 0.
-
-    It is what has started at or before a moment less what has ended, each in a tally of its own.
-
-    >>> spans = Spans(rows=np.array([0, 1]), entities=np.array([0, 0]), starts=np.array([10, 20]),
-    ...               ends=np.array([30, NEVER]))
-    >>> RunningSum.of(spans, np.array([1, 1]), entities=1).at(np.zeros(4, int), np.array([9, 10, 29, 30]))
-    array([0, 1, 2, 1])
-    """
-
-    starts: Tally
-    ends: Tally
-
-    @classmethod
-    def of(cls, spans: Spans, weights: Ints, entities: int) -> RunningSum:
-        """Each span adds its weight at its start and takes it away at its end.
-
-        Where a fact's next version goes on with the same weight, nothing changes in between.
-        """
-        starts, ends = spans.starts, spans.ends
-        goes_on = (
-            (spans.entities[1:] == spans.entities[:-1])
-            & (weights[1:] == weights[:-1])
-            & (starts[1:] == ends[:-1])
-        )
-        if goes_on.any():
-            starts, ends = starts.copy(), ends.copy()
-            starts[1:][goes_on] = NEVER
-            ends[:-1][goes_on] = NEVER
-        return cls(
-            Tally.of(spans.entities, starts, weights, entities),
-            Tally.of(spans.entities, ends, weights, entities),
-        )
-
-    def at(self, entities: Ints, as_of: Ints, started: Ints | None = None) -> Ints:
-        """The sum per entity and moment; `started`: `starts` at these, where it is known already."""
-        totals = self.ends.at(entities, as_of)
-        return np.subtract(
-            self.starts.at(entities, as_of) if started is None else started, totals, out=totals
-        )
-
-
-@dataclass(frozen=True)
 class Tally:
     """Moments per entity in order, and what they add up to: `unit` each, or running `totals` over them all.
 
@@ -122,81 +75,27 @@ class Tally:
         if (weights == unit).all():
             ordered, offsets = by_entity(entities, moments, count, few=kernels.FEW)
             return cls(offsets, ordered, NOTHING, unit)
+        return cls._with_totals(entities, moments, weights, count)
+
+    @classmethod
+    def of_both(
+        cls, entities: Ints, moments: tuple[Ints, Ints], weights: Ints, count: int
+    ) -> tuple[Tally, Tally]:
+        """Two tallies of the same facts, by one moment and by another, neither of which is NEVER."""
+        unit = int(weights[0]) if len(weights) else 1
+        if not (weights == unit).all():
+            first, second = (cls._with_totals(entities, one, weights, count) for one in moments)
+            return first, second
+        *ordered, offsets = both_by_entity(entities, *moments, count, few=kernels.FEW)
+        first, second = (cls(offsets, one, NOTHING, unit) for one in ordered)
+        return first, second
+
+    @classmethod
+    def _with_totals(cls, entities: Ints, moments: Ints, weights: Ints, count: int) -> Tally:
         order, ordered, offsets = order_by_entity(entities, moments, count)
         totals = np.zeros(len(order) + 1, np.int64)
         np.cumsum(weights[order], out=totals[1:])
         return cls(offsets, ordered, totals, 1)
-
-    def at(self, entities: Ints, as_of: Ints) -> Ints:
-        """What has come at or before `as_of`."""
-        tally, sums = (self.offsets, self.moments, self.totals, self.unit), np.empty(len(entities), np.int64)
-        on_all_cores(
-            lambda part: kernels.tallied(part, tally, (entities, as_of), sums),
-            slices(len(entities)),
-            len(entities),
-        )
-        return sums
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Rows asked for in the order of entity and moment, so that neighbours look at the same facts.
-
-    `places` says where each row stood; rows of no entity are left out.
-    """
-
-    places: Ints
-    entities: Ints
-    as_of: Ints
-
-    @classmethod
-    def of(cls, entities: Ints, as_of: Ints, count: int) -> Asked:
-        places, moments, offsets = order_by_entity(entities, as_of, count)
-        return cls(places, np.repeat(np.arange(count), np.diff(offsets)), moments)
-
-
-@dataclass(frozen=True)
-class WindowedFacts:
-    """Facts that count from a start until a window after the day they happened, or until they end if sooner.
-
-    The facts are put in order once for all windows, and what has started is the same for all of them: a fact
-    on file only after the window has passed starts and ends at that moment, which adds nothing.
-
-    >>> spans = Spans(rows=np.array([0, 1]), entities=np.array([0, 0]), starts=np.array([10, 20]),
-    ...               ends=np.array([NEVER, 24]))
-    >>> facts = WindowedFacts.of(spans, since=np.array([9, 15]), weights=np.array([1, 1]), entities=1)
-    >>> facts.within(4).at(np.zeros(4, int), np.array([9, 10, 12, 13]))
-    array([0, 1, 1, 0])
-    >>> facts.within(100).at(np.zeros(3, int), np.array([19, 23, 24]))
-    array([1, 2, 1])
-    """
-
-    starts: Tally
-    since: Ints
-    ends: Ints
-    weights: Ints | None
-
-    @classmethod
-    def of(cls, spans: Spans, since: Ints, weights: Ints, entities: int) -> WindowedFacts:
-        """`since`: the moment each span's fact happened."""
-        unit = int(weights[0]) if len(weights) else 1
-        if (weights == unit).all() and (spans.ends == NEVER).all():
-            since, starts, offsets = order_by_entity(spans.entities, spans.starts, entities, carried=since)
-            return cls(Tally(offsets, starts, NOTHING, unit), since, NOTHING, None)
-        order, starts, offsets = order_by_entity(spans.entities, spans.starts, entities)
-        in_order = weights[order]
-        totals = np.concatenate([[0], np.cumsum(in_order)])
-        return cls(Tally(offsets, starts, totals, 1), since[order], spans.ends[order], in_order)
-
-    def within(self, window: int) -> RunningSum:
-        """The sum over the facts of the last `window` microseconds."""
-        offsets, facts = self.starts.offsets, (self.starts.moments, self.since, self.ends)
-        if self.weights is None:
-            ends = window_ends(offsets, facts, window)
-            return RunningSum(self.starts, Tally(offsets, ends, NOTHING, self.starts.unit))
-        ends = np.maximum(np.minimum(self.since + window, self.ends), self.starts.moments)
-        entities = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        return RunningSum(self.starts, Tally.of(entities, ends, self.weights, len(offsets) - 1))
 
 
 @dataclass(frozen=True)
@@ -220,13 +119,6 @@ class LeadingFact:
         )
         rows = np.append(spans.rows[order], -1)[leaders]
         return cls(offsets, moments, rows)
-
-    def at(self, entities: Ints, as_of: Ints) -> Ints:
-        """The row that holds, -1 where none does."""
-        if not len(self.rows):
-            return np.full(len(entities), -1, np.int64)
-        found = kernels.last_at_or_before(self.offsets, self.moments, entities, as_of)
-        return np.where(found < 0, -1, self.rows[found])
 
 
 def ranks_by(*columns: Ints) -> Ints:

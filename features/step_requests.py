@@ -21,8 +21,8 @@ from features.exposure import Lines, exposure_lines
 from features.fact_shelf import ALONE, FactShelf, site_versions, with_window
 from features.feature import ELSEWHERE, GROUPS, FactRule, Feature
 from features.site_status import status_moments
-from features.sorting import MISSING
-from features.step_functions import Ints, Spans
+from features.sorting import MISSING, Ints
+from features.step_functions import Spans
 
 _NO_VALUE: dict[str, Any] = {
     "column": None,

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from features.sorting import NEVER, by_entity, order_by_entity
-from features.step_functions import NEVER as NOT_YET
-from features.step_functions import Asked, RunningSum, Spans, WindowedFacts
 
 SIZES = [0, 1, 31, 33, 700, 60_000]
 
@@ -48,43 +46,8 @@ def test_what_is_never_to_come_is_left_out():
     assert offsets.tolist() == [0, 1, 1]
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("ending", [False, True])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_a_window_of_facts_in_order_sums_what_each_window_alone_does(size, ending, weighted):
-    who, since = facts(size, 50)
-    draw = np.random.default_rng(2)
-    starts = since + draw.integers(0, 300, size)
-    ends = np.where(draw.random(size) < 0.3, starts + 40, NOT_YET) if ending else np.full(size, NOT_YET)
-    weights = draw.integers(-3, 9, size) if weighted else np.full(size, 4)
-    spans = Spans(np.arange(size), who, starts, ends)
-    in_order = WindowedFacts.of(spans, since, weights, 50)
-    entities, as_of = draw.integers(-1, 50, 2000), draw.integers(-1000, 1500, 2000)
-    for window in (30, 90, 365):
-        alone = spans.narrowed(ends=since + window)
-        expected = RunningSum.of(alone, weights[alone.rows], 50).at(entities, as_of)
-        sums = in_order.within(window)
-        assert sums.at(entities, as_of).tolist() == expected.tolist()
-        known = in_order.starts.at(entities, as_of)
-        assert sums.at(entities, as_of, known).tolist() == expected.tolist()
-
-
-def test_rows_asked_for_in_order_remember_their_places():
-    entities, as_of = facts(5000, 30)
-    asked = Asked.of(entities, as_of, 30)
-    assert entities[asked.places].tolist() == asked.entities.tolist()
-    assert as_of[asked.places].tolist() == asked.as_of.tolist()
-    assert (entities >= 0).sum() == len(asked.places)
-
-
-def test_a_sum_by_brute_force_at_moments_around_every_change():
-    who, starts = facts(400, 6)
-    ends = starts + np.random.default_rng(3).integers(-5, 60, 400)
-    weights = np.arange(400) % 5 - 2
-    total = RunningSum.of(Spans(np.arange(400), who, starts, np.maximum(starts, ends)), weights, 6)
-    as_of = np.concatenate([starts - 1, starts, ends, ends + 1])
-    entities = np.arange(len(as_of)) % 6
-    counts = (
-        (starts <= as_of[:, None]) & (np.maximum(starts, ends) > as_of[:, None]) & (who == entities[:, None])
-    )
-    assert total.at(entities, as_of).tolist() == (counts * weights).sum(axis=1).tolist()
+def test_a_few_moments_of_an_entity_may_stay_in_no_order():
+    who, when = np.array([0, 0, 0, 1, 1, 1, 1]), np.array([3, 1, 2, 9, 8, 7, 6])
+    moments, offsets = by_entity(who, when, 2, few=3)
+    assert moments.tolist() == [3, 1, 2, 6, 7, 8, 9]
+    assert offsets.tolist() == [0, 3, 7]
