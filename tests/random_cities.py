@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -23,9 +25,31 @@ MORE = {
     "attendance": 4,
     "orders": 2,
 }
+SHARES_NAMED = {"project_id": 0.8, "enterprise_id": 0.3}
+CHANGED = 0.4  # share of a record's columns that a later version says otherwise
 
 
-def random_city(seed: int, catalogue: Catalogue, *, facts: int = 12) -> dict[str, pd.DataFrame]:
+@dataclass(frozen=True)
+class Ids:
+    """The sites and firms that records are about, and how often a later version names another of them."""
+
+    projects: tuple[str, ...] = PROJECTS
+    enterprises: tuple[str, ...] = ENTERPRISES
+    redrawn: float = CHANGED
+
+    def of(self, column: str) -> tuple[str, ...]:
+        return self.projects if column == "project_id" else self.enterprises
+
+
+NARROW = Ids()  # a correction or renaming connects nearly everyone with everyone
+WIDE = Ids(  # most sites and firms have nothing to do with each other
+    tuple(f"P{number}" for number in range(11, 21)), tuple(f"E{number}" for number in range(11, 17)), 0.01
+)
+
+
+def random_city(
+    seed: int, catalogue: Catalogue, *, facts: int = 12, ids: Ids = NARROW
+) -> dict[str, pd.DataFrame]:
     """Tables of a city in which records are late, corrected, closed, revoked, withdrawn and incomplete."""
     rng = np.random.default_rng(seed)
     wanted: dict[tuple[str, str], tuple] = {}
@@ -33,17 +57,18 @@ def random_city(seed: int, catalogue: Catalogue, *, facts: int = 12) -> dict[str
         for one, values in _wanted(feature):
             wanted[one] = tuple(dict.fromkeys([*wanted.get(one, ()), *values]))
     tables = {
-        name: _table(rng, contracts()[name], facts * MORE.get(name, 1), wanted) for name in catalogue.rules
+        name: _table(rng, contracts()[name], facts * MORE.get(name, 1), wanted, ids)
+        for name in catalogue.rules
     }
-    return tables | {"aliases": _aliases(rng)}
+    return tables | {"aliases": _aliases(rng, ids)}
 
 
-def _aliases(rng: np.random.Generator) -> pd.DataFrame:
+def _aliases(rng: np.random.Generator, ids: Ids) -> pd.DataFrame:
     """A few renamings, some in a circle, late, withdrawn or of ids that nobody has."""
-    table = _table(rng, contracts()["aliases"], 3, {})
-    ids = {"PROJECT": (*PROJECTS, "P9"), "ENTERPRISE": (*ENTERPRISES, "E9")}
-    kinds = [str(kind) for kind in rng.choice(list(ids), len(table))]
-    old, new = ([str(rng.choice(ids[kind])) for kind in kinds] for _ in range(2))
+    table = _table(rng, contracts()["aliases"], 3, {}, ids)
+    named = {"PROJECT": (*ids.projects, "P9"), "ENTERPRISE": (*ids.enterprises, "E9")}
+    kinds = [str(kind) for kind in rng.choice(list(named), len(table))]
+    old, new = ([str(rng.choice(named[kind])) for kind in kinds] for _ in range(2))
     return table.assign(kind=kinds, old_id=old, new_id=new)
 
 
@@ -53,10 +78,12 @@ def _wanted(feature) -> list[tuple[tuple[str, str], tuple]]:
     return [((feature.table, column), values) for column, values in liked]
 
 
-def _table(rng: np.random.Generator, table: TableContract, facts: int, wanted: dict) -> pd.DataFrame:
+def _table(
+    rng: np.random.Generator, table: TableContract, facts: int, wanted: dict, ids: Ids
+) -> pd.DataFrame:
     rows: list[dict] = []
     for number in range(facts):
-        fact = {column.name: _value(rng, table, column, number, wanted) for column in table.columns}
+        fact = {column.name: _value(rng, table, column, number, wanted, ids=ids) for column in table.columns}
         fact["withdrawn_at"] = None
         versions = rng.choice([1, 2, 3], p=[0.5, 0.35, 0.15])
         recorded = _moment(rng)
@@ -64,17 +91,25 @@ def _table(rng: np.random.Generator, table: TableContract, facts: int, wanted: d
             fact = dict(fact)
             if version:
                 recorded += pd.Timedelta(hours=int(rng.integers(1, 24 * 200)))
-                changed = [c for c in table.columns if c.name not in table.key and rng.random() < 0.4]
-                fact |= {column.name: _value(rng, table, column, number, wanted) for column in changed}
+                changed = [c for c in table.columns if c.name not in table.key and _changes(rng, c, ids)]
+                fact |= {
+                    column.name: _value(rng, table, column, number, wanted, ids=ids) for column in changed
+                }
                 fact["withdrawn_at"] = _moment(rng) if rng.random() < 0.15 else None
             rows.append(fact | {"recorded_at": recorded})
     return pd.DataFrame(rows)
 
 
-def _value(rng: np.random.Generator, table: TableContract, column: Column, number: int, wanted: dict):
-    if column.name in IDS:
-        ids, share_named = IDS[column.name]
-        return str(rng.choice(ids)) if column.required or rng.random() < share_named else None
+def _changes(rng: np.random.Generator, column: Column, ids: Ids) -> bool:
+    return bool(rng.random() < (ids.redrawn if column.name in SHARES_NAMED else CHANGED))
+
+
+def _value(
+    rng: np.random.Generator, table: TableContract, column: Column, number: int, wanted: dict, *, ids: Ids
+):
+    if column.name in SHARES_NAMED:
+        is_named = column.required or rng.random() < SHARES_NAMED[column.name]
+        return str(rng.choice(ids.of(column.name))) if is_named else None
     if column.name in table.key and column.kind == "text":
         return f"{table.name}-{number // 2 if len(table.key) > 1 else number}"
     if not column.required and rng.random() < (0.6 if column.is_closing else 0.25):
@@ -107,7 +142,6 @@ def _moment(rng: np.random.Generator) -> pd.Timestamp:
     return day if rng.random() < 0.6 else day + pd.Timedelta(seconds=int(rng.integers(0, 86_400)))
 
 
-IDS = {"project_id": (PROJECTS, 0.8), "enterprise_id": (ENTERPRISES, 0.3)}
 DRAWN = {
     "text": lambda rng: f"text {rng.integers(0, 9)}",
     "boolean": lambda rng: bool(rng.random() < 0.5),

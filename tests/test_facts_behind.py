@@ -68,9 +68,7 @@ def index() -> FactIndex:
         }
     ]
     tables = {"projects": sites, "project_parties": parties, "violations": violations, "inspections": visits}
-    return FactIndex.build(
-        Records.from_tables({n: pd.DataFrame(rows) for n, rows in tables.items()}), CATALOGUE
-    )
+    return index_of(**tables)
 
 
 def test_a_count_names_its_violations_and_not_one_filed_later(index):
@@ -123,3 +121,81 @@ def test_nothing_is_behind_what_is_not_known(index):
     assert index.facts_behind("season_sine", "P1", "2026-03-01") == []
     with pytest.raises(NotFound, match="no feature violations"):
         index.facts_behind("violations", "P1", "2026-03-01")
+
+
+def test_an_index_of_before_names_the_facts_that_it_knew(index):
+    row = {"violation_id": "V4", "project_id": "P1", "found_on": "2026-02-20", "recorded_at": "2026-02-21"}
+    index.feed({"violations": Records.from_tables({"violations": pd.DataFrame([row])}).table("violations")})
+    assert index.values(["violations_90d"], ["P1"], ["2026-03-01"]).iloc[0, 0] == 1
+    assert [f.key["violation_id"] for f in index.facts_behind("violations_90d", "P1", "2026-03-01")] == ["V1"]
+
+
+def test_no_fact_is_behind_a_count_of_a_table_without_any_row():
+    sites = [{"project_id": "P1", "recorded_at": "2026-01-01", "start_date": "2026-01-01"}]
+    index = index_of(projects=sites)
+    assert index.values(["violations_90d"], ["P1"], ["2026-03-01"]).iloc[0, 0] == 0
+    assert index.facts_behind("violations_90d", "P1", "2026-03-01") == []
+
+
+def test_a_violation_that_names_the_contractor_on_a_site_where_it_is_no_party_is_among_its_facts():
+    """V1 was found on P2, where nobody is on file as a party, and names E1, the contractor of P1."""
+    index = index_of(
+        projects=[
+            {"project_id": p, "recorded_at": "2026-01-01", "start_date": "2026-01-01"} for p in ("P1", "P2")
+        ],
+        project_parties=[
+            {
+                "project_id": "P1",
+                "enterprise_id": "E1",
+                "role": "GC",
+                "valid_from": "2026-01-01",
+                "recorded_at": "2026-01-01",
+            }
+        ],
+        violations=[
+            {
+                "violation_id": "V1",
+                "project_id": "P2",
+                "enterprise_id": "E1",
+                "found_on": "2026-02-01",
+                "recorded_at": "2026-02-03",
+            },
+            {"violation_id": "V0", "project_id": "P1", "found_on": "2026-02-01", "recorded_at": "2026-02-03"},
+        ],
+    )
+    for name, violations in (("gc_violations_1095d", {"V0", "V1"}), ("gc_violations_elsewhere_365d", {"V1"})):
+        assert index.values([name], ["P1"], ["2026-03-01"]).iloc[0, 0] == len(violations)
+        facts = index.facts_behind(name, "P1", "2026-03-01")
+        assert {fact.key["violation_id"] for fact in facts} == violations, name
+
+
+@pytest.mark.parametrize(
+    ("name", "happened", "days"),
+    [
+        ("days_since_start", "1965-05-01", 22_219),
+        ("days_to_planned_finish", "2027-01-01", 306),
+        ("days_since_violation", "1969-05-01", 20_758),
+    ],
+)
+def test_days_since_and_until_are_counted_from_what_happened(name, happened, days):
+    index = index_of(
+        projects=[
+            {
+                "project_id": "P1",
+                "recorded_at": "2026-01-01",
+                "start_date": "1965-05-01",
+                "planned_finish_date": "2027-01-01",
+            }
+        ],
+        violations=[
+            {"violation_id": "V1", "project_id": "P1", "found_on": "1969-05-01", "recorded_at": "2026-01-01"}
+        ],
+    )
+    (fact,) = index.facts_behind(name, "P1", "2026-03-01")
+    assert (fact.happened, fact.amount) == (pd.Timestamp(happened), days)
+    assert index.values([name], ["P1"], ["2026-03-01"]).iloc[0, 0] == days
+
+
+def index_of(**tables: list[dict]) -> FactIndex:
+    frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
+    return FactIndex.build(Records.from_tables(frames), CATALOGUE)

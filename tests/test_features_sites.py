@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from data_contracts.records import Records
 from features.catalogue import load_catalogue
@@ -100,3 +103,14 @@ def test_the_latest_record_is_of_any_table_and_never_later_than_the_moment():
     expected = ["NaT", "2024-01-10T08:00", "2024-02-02T09:00", "2024-05-01T09:00"]
     np.testing.assert_array_equal(found, np.array(expected, "datetime64[us]"))
     assert np.isnat(index.latest_recorded_at(["P9"], ["2024-06-01"]))[0]
+
+
+@pytest.mark.parametrize("year", [1963, 1965, 1967, 1969, 1970, 2025])
+def test_the_season_begins_anew_each_year_before_1970_too(year):
+    """New Year is the 1st day; 31 December of a year without 29 February the 365th."""
+    index = index_of({"project_id": ["P1"], "recorded_at": ["1960-01-01"], "start_date": ["1960-01-01"]})
+    days = [f"{year}-01-01", f"{year}-12-31"]
+    found = index.values(["season_sine", "season_cosine"], ["P1"] * 2, days)
+    last = 2 * math.pi * 364 / 365.25
+    assert found["season_sine"].tolist() == pytest.approx([0, math.sin(last)], abs=1e-12)
+    assert found["season_cosine"].tolist() == pytest.approx([1, math.cos(last)], abs=1e-12)

@@ -1,5 +1,6 @@
 """A worker follows the record store and the champion, and never shows half of a change."""
 
+import datetime as dt
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +15,12 @@ from data_contracts.moments import now
 from data_contracts.record_store import RecordStore, StoreMark
 from data_contracts.records import Records
 from features.catalogue import load_catalogue
+from features.fact_index import FactIndex
+from serving import live_records
 from serving.grades_application import graded
 from serving.http_errors import NotReady
-from serving.live_records import LiveRecords
+from serving.live_records import LiveRecords, LiveState
+from serving.scorer import CityRisks
 from tests.small_model import put_in_force
 from training.model_folder import as_json, read_verified, write_model_folder
 
@@ -31,26 +35,50 @@ SITES = pd.DataFrame(
 NEW_SITE = pd.DataFrame({"project_id": ["P3"], "recorded_at": ["2025-03-01"], "start_date": ["2025-03-01"]})
 
 
+VIOLATION = pd.DataFrame(
+    {
+        "violation_id": ["V1"],
+        "project_id": ["P1"],
+        "found_on": ["2025-02-20"],
+        "recorded_at": ["2025-02-21"],
+    }
+)
+FIRST_LOAD = dt.datetime(2025, 3, 1, 8)
+Tables = dict[str, pd.DataFrame]
+
+
 class StandInStore:
     """A record store of frames, whose versions the test decides."""
 
     def __init__(self) -> None:
-        self.batches: list[pd.DataFrame] = [SITES]
+        self.batches: list[tuple[Tables, dt.datetime]] = []
         self.reachable = True
+        self.load(projects=SITES)
+
+    def load(self, **tables: pd.DataFrame) -> None:
+        """Take in one more version, an hour after the one before."""
+        self.batches.append((tables, FIRST_LOAD + dt.timedelta(hours=len(self.batches))))
 
     def mark(self, version: int | None = None) -> StoreMark:
         if not self.reachable:
             raise StoreUnavailable(zh="记录库不可达。", en="The store is gone.")
-        return StoreMark(len(self.batches) if version is None else min(version, len(self.batches)), None)
+        held = self.batches[:version]
+        return StoreMark(len(held), held[-1][1]) if held else StoreMark(0, None)
 
-    def changes_since(self, version: int, *, until: int | None = None) -> dict[str, pd.DataFrame]:
-        rows = pd.concat(self.batches[version:until], ignore_index=True)
-        fed = Records.from_tables({"projects": rows}).table("projects")
-        return {"projects": fed.assign(store_version=until)}
+    def changes_since(self, version: int, *, until: int | None = None) -> Tables:
+        stored = self._records(version, until)
+        names = {name for tables, _ in self.batches[version:until] for name in tables}
+        return {name: stored.table(name).assign(store_version=until) for name in sorted(names)}
 
     def records(self, version: int) -> Records:
-        tables = Records.from_tables({"projects": pd.concat(self.batches[:version], ignore_index=True)})
-        return Records(tables.table, store_version=version)
+        return Records(self._records(0, version).table, store_version=version)
+
+    def _records(self, after: int, until: int | None) -> Records:
+        batches = [tables for tables, _ in self.batches[after:until]]
+        names = {name for tables in batches for name in tables}
+        return Records.from_tables(
+            {name: pd.concat([t[name] for t in batches if name in t], ignore_index=True) for name in names}
+        )
 
 
 @pytest.fixture
@@ -86,14 +114,14 @@ def status_of(live: LiveRecords, project_id: str) -> str:
 
 def test_a_record_just_stored_is_seen_by_the_next_call(live: LiveRecords, store: StandInStore) -> None:
     assert status_of(live, "P3") == "UNKNOWN"
-    store.batches.append(NEW_SITE)
+    store.load(projects=NEW_SITE)
     assert status_of(live, "P3") == "ACTIVE"
     assert live.state().store_version == 2
 
 
 def test_a_withdrawn_record_is_gone_with_the_next_call(live: LiveRecords, store: StandInStore) -> None:
     gone = SITES.iloc[[0]].assign(recorded_at="2025-06-01", withdrawn_at="2025-06-01")
-    store.batches.append(gone)
+    store.load(projects=gone)
     assert status_of(live, "P1") == "UNKNOWN"
     assert status_of(live, "P2") == "ACTIVE"
 
@@ -224,8 +252,8 @@ def test_without_a_champion_the_service_says_how_to_get_one(store: StandInStore,
 
 def test_an_empty_store_is_not_ready(home: Path) -> None:
     class EmptyStore(StandInStore):
-        def mark(self) -> StoreMark:
-            return StoreMark(0, None)
+        def load(self, **tables: pd.DataFrame) -> None:
+            """Nothing ever arrives."""
 
     records = LiveRecords(EmptyStore, home)
     records.start()
@@ -241,6 +269,95 @@ def test_a_store_that_is_gone_is_said_and_not_answered_around(live: LiveRecords,
     store.reachable = True
     eventually(lambda: live.not_ready() is None)
     assert status_of(live, "P1") == "ACTIVE"
+
+
+def violations_of(live: LiveRecords, project_id: str) -> float:
+    index = live.state().scorer.index
+    return float(index.values(["violations_90d"], [project_id], ["2025-03-01"]).iloc[0, 0])
+
+
+def test_records_of_several_tables_stored_together_are_seen_together(
+    live: LiveRecords, store: StandInStore
+) -> None:
+    assert violations_of(live, "P1") == 0
+    store.load(projects=NEW_SITE, violations=VIOLATION)
+    eventually(lambda: live.state().store_version == 2)
+    assert (violations_of(live, "P1"), status_of(live, "P3")) == (1, "ACTIVE")
+
+
+def test_a_failure_after_the_records_were_fed_loses_none_of_them(
+    live: LiveRecords, store: StandInStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [MemoryError("once")]
+    score_city = LiveState.city_risks
+
+    def once_without_memory(state: LiveState, as_of: pd.Timestamp) -> CityRisks:
+        if failures:
+            raise failures.pop()
+        return score_city(state, as_of)
+
+    monkeypatch.setattr(LiveState, "city_risks", once_without_memory)
+    store.load(violations=VIOLATION)
+    eventually(lambda: live.state().store_version == 2)
+    assert not failures
+    assert violations_of(live, "P1") == 1
+
+
+@pytest.fixture
+def tries(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """The tables of each delivery that was tried to be fed; feeding has a fault of its own."""
+    tried: list[set[str]] = []
+
+    def feed(index: FactIndex, deliveries: Tables) -> FactIndex:
+        tried.append(set(deliveries))
+        raise KeyError("a fault of feeding")
+
+    monkeypatch.setattr(FactIndex, "feed", feed)
+    return tried
+
+
+def test_what_cannot_be_fed_is_read_with_the_whole_store(
+    live: LiveRecords, store: StandInStore, tries: list[set[str]]
+) -> None:
+    store.load(projects=NEW_SITE)
+    eventually(lambda: live.state().store_version == 2)
+    assert status_of(live, "P3") == "ACTIVE"
+    assert tries == [{"projects"}]
+
+
+def test_requests_do_not_hurry_a_renewal_that_failed(
+    live: LiveRecords, store: StandInStore, tries: list[set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(version: int) -> Records:
+        raise KeyError("a fault of reading")
+
+    monkeypatch.setattr(live_records, "LOOK_AGAIN_S", 60.0)
+    monkeypatch.setattr(store, "records", unreadable)
+    store.load(projects=NEW_SITE)
+    eventually(lambda: live.state().store_version == 1 and bool(tries))
+    for _ in range(20):
+        assert live.state().store_version == 1
+        time.sleep(0.02)  # the watching thread's chance to try again
+    assert tries == [{"projects"}]
+
+
+def test_a_backup_put_back_while_changes_are_read_is_not_mixed_with_them(
+    live: LiveRecords, store: StandInStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The changes are read from a store whose second version is another one than was looked at just before."""
+    read_changes, put_back = store.changes_since, FIRST_LOAD + dt.timedelta(days=2)
+
+    def from_the_backup(version: int, *, until: int | None = None) -> Tables:
+        store.batches[1] = {"projects": NEW_SITE.assign(project_id="P7")}, put_back
+        return read_changes(version, until=until)
+
+    monkeypatch.setattr(store, "changes_since", from_the_backup)
+    store.load(projects=NEW_SITE)
+    seen = [live.state()]
+    eventually(lambda: seen.append(live.state()) or seen[-1].mark.loaded_at == put_back)
+    for state in seen:
+        of_the_backup = state.scorer.index.status(["P7"], ["2025-06-01"])[0] == "ACTIVE"
+        assert of_the_backup == (state.mark.loaded_at == put_back)
 
 
 def test_percentiles_are_against_the_sites_active_at_the_start_of_the_day(live: LiveRecords) -> None:
