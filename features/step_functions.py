@@ -123,7 +123,7 @@ class LeadingFact:
 
 def ranks_by(*columns: Ints) -> Ints:
     """A distinct rank a row, by the first column, ties by the next ones and at last by the row's place."""
-    order = np.lexsort((np.arange(len(columns[0])), *columns[::-1]))
+    order = np.lexsort(columns[::-1])  # stable: equal ones stay in their order
     ranks = np.empty(len(order), np.int64)
     ranks[order] = np.arange(len(order))
     return ranks
