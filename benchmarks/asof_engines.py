@@ -62,9 +62,7 @@ def siterisk(question: Question) -> np.ndarray:
     # neighbours look at the same facts
     order, as_of, offsets = order_by_entity(question.row_entity, question.as_of, question.entities)
     entities = np.repeat(np.arange(question.entities), np.diff(offsets))
-    counts = np.zeros((len(question.as_of), len(WINDOWS)), np.int64)
-    counts[order] = look_up([terms[window] for window in windows], pools, entities, as_of)
-    return counts.T
+    return look_up([terms[window] for window in windows], pools, entities, as_of, order).T
 
 
 def duckdb_tables(question: Question) -> Any:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from features import kernels
 from features.encoded_table import Floats
 from features.lookup_kernels import Pools, add_terms
-from features.sorting import NEVER, Ints, on_all_cores, slices
+from features.sorting import NEVER, Ints, counts_of, on_all_cores, slices
 from features.step_functions import LeadingFact, Spans, Tally
 
 
@@ -41,7 +41,7 @@ class Term(NamedTuple):
 class CurvePool:
     """Curves one after the other; joined at the end, each given up as it is copied."""
 
-    _rows: list[tuple[int, int, int, int]] = field(default_factory=list)
+    _rows: list[tuple[int, ...]] = field(default_factory=list)
     _offsets: list[Ints] = field(default_factory=list)
     _moments: list[Ints] = field(default_factory=list)
     _totals: list[Ints] = field(default_factory=list)
@@ -56,14 +56,12 @@ class CurvePool:
         `since`: the moment each span's fact happened; `count`: of entities.
         """
         found: dict[int, list[Term]] = {}
-        usual = np.empty(len(since), np.int64)
-        facts = spans.entities, spans.starts, since, spans.ends
-        on_all_cores(
-            lambda part: kernels.usual_facts(part, facts, min(windows), usual), slices(len(usual)), len(usual)
-        )
+        usual = self._usual(spans, since, min(windows), weights, count)
         both = Tally.of_both(usual, (spans.starts, since), weights, count)
-        started, happened = (self.add_tally(tally) for tally in both)
+        started = self.add_tally(both[0])
+        happened = self.add_tally(both[1], started)
         unusual = np.flatnonzero(usual < 0)
+        del usual, both
         for window in windows:
             found[window] = [Term(started, 0, 1), Term(happened, window, -1)]
             ends = np.minimum(spans.ends[unusual], since[unusual] + window)
@@ -73,6 +71,17 @@ class CurvePool:
                 others = Spans(places, spans.entities[places], spans.starts[places], ends[counted])
                 found[window] += self.changes(others, weights[places], count)
         return found
+
+    @staticmethod
+    def _usual(spans: Spans, since: Ints, least: int, weights: Ints, count: int) -> Ints:
+        """Whose each fact is, -1 for one that two arrays cannot tell: those of few facts show late ones, too."""
+        usual, parts = np.empty(len(since), np.int64), slices(len(since))
+        small = np.zeros(count, bool)
+        if len(weights) and (weights == weights[0]).all():
+            small = counts_of(spans.entities, count) <= kernels.FEW
+        facts = spans.entities, spans.starts, since, spans.ends
+        on_all_cores(lambda part: kernels.usual_facts(part, facts, least, small, usual), parts, len(usual))
+        return usual
 
     def changes(self, spans: Spans, weights: Ints, count: int) -> list[Term]:
         """The terms of what is added at the start of each span and taken away at its end.
@@ -91,17 +100,20 @@ class CurvePool:
         both = Tally.of(twice, np.concatenate([starts, ends]), np.concatenate([weights, -weights]), count)
         return [Term(self.add_tally(both), 0, 1)]
 
-    def add_tally(self, tally: Tally) -> int:
-        """The number of a curve that adds up what comes at its moments."""
+    def add_tally(self, tally: Tally, started: int = -1) -> int:
+        """The number of a curve that adds up what comes at its moments.
+
+        `started`: the curve of the same facts' starts, added just before, if these are their days.
+        """
         running = -1 if len(tally.totals) == 0 else self._size[2]
         if running >= 0:
             self._totals.append(tally.totals)
             self._size[2] += len(tally.totals)
-        return self._put(tally.offsets, tally.moments, tally.unit, running)
+        return self._put(tally.offsets, tally.moments, (tally.unit, running, started))
 
     def add_leading(self, leading: LeadingFact) -> int:
         """The number of a curve whose changes are facts that hold from then."""
-        return self._put(leading.offsets, leading.moments, 0, -1)  # unit 0: its moments are in order
+        return self._put(leading.offsets, leading.moments, (0, -1, -1))  # unit 0: its moments are in order
 
     def add_values(self, values: Floats) -> int:
         """Where the numbers begin that the facts of a curve carry, one a change."""
@@ -112,7 +124,7 @@ class CurvePool:
     def joined(self, pairs: Ints | None = None) -> Pools:
         """All curves so far in flat arrays; nothing may be added after."""
         return Pools(
-            curves=np.array(self._rows, np.int64).reshape(-1, 4),
+            curves=np.array(self._rows, np.int64).reshape(-1, 5),
             offsets=_joined(self._offsets, np.int64),
             moments=_joined(self._moments, np.int64),
             totals=_joined(self._totals, np.int64),
@@ -120,8 +132,8 @@ class CurvePool:
             pairs=np.empty(0, np.int64) if pairs is None else pairs,
         )
 
-    def _put(self, offsets: Ints, moments: Ints, unit: int, running: int) -> int:
-        self._rows.append((self._size[0], len(offsets) - 1, unit, running))
+    def _put(self, offsets: Ints, moments: Ints, said: tuple[int, int, int]) -> int:
+        self._rows.append((self._size[0], len(offsets) - 1, *said))
         self._offsets.append(offsets + self._size[1] if self._size[1] else offsets)
         self._moments.append(moments)
         self._size[0] += len(offsets)
@@ -129,21 +141,26 @@ class CurvePool:
         return len(self._rows) - 1
 
 
-def look_up(sums: Sequence[Sequence[Term]], pools: Pools, entities: Ints, as_of: Ints) -> Ints:
+def look_up(
+    sums: Sequence[Sequence[Term]], pools: Pools, entities: Ints, as_of: Ints, places: Ints | None = None
+) -> Ints:
     """The sums of terms, a column each, for each entity and moment; 0 for an entity below 0.
 
-    What several sums have in common is looked up once.
+    What several sums have in common is looked up once. Rows of one entity side by side are quickest: `places` says
+    where each belongs in the answer.
     """
     found = np.zeros((len(as_of), len(sums)), np.int64)
+    places = np.arange(len(as_of)) if places is None else places
     asked = list(dict.fromkeys((term.curve, term.shift) for terms in sums for term in terms))
     signs = np.zeros((len(asked), len(sums)), np.int64)
-    for line, terms in enumerate(sums):
+    for column, terms in enumerate(sums):
         for term in terms:
-            signs[asked.index((term.curve, term.shift)), line] += term.sign
+            signs[asked.index((term.curve, term.shift)), column] += term.sign
 
     def add(part: tuple[int, int]) -> None:
         rows = slice(*part)
-        add_terms(np.array(asked, np.int64), signs, pools, entities[rows], as_of[rows], found[rows])
+        asked_for = entities[rows], as_of[rows], places[rows]
+        add_terms(np.array(asked, np.int64), signs, pools, asked_for, found)
 
     on_all_cores(add, slices(len(as_of)), len(as_of))
     return found
@@ -166,6 +183,8 @@ def _without_seams(spans: Spans, weights: Ints) -> tuple[Ints, Ints]:
 
 def _joined(arrays: list, kind: type) -> NDArray:  # type: ignore[type-arg]
     """The arrays one after the other; each is given up once it has been copied."""
+    if len(arrays) == 1:
+        return arrays.pop()
     places = np.cumsum([0, *map(len, arrays)]).tolist()
     whole: NDArray = np.empty(places[-1], kind)
 

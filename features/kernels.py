@@ -13,15 +13,27 @@ FEW = 64  # moments of an entity up to which they are counted one by one rather 
 
 
 @njit(cache=True, nogil=True)
-def usual_facts(part, facts, least, whose):  # type: ignore[no-untyped-def]
-    """Whose each fact is, -1 for one that ends or starts `least` or more after it happened; how many those are."""
+def usual_facts(part, facts, least, small, whose):  # type: ignore[no-untyped-def]
+    """Whose each fact is, -1 for one that ends, and for one that starts `least` or more after it happened.
+
+    The latter may stay if its entity is `small`.
+    """
     entities, starts, since, ends = facts
-    never, unusual = np.iinfo(np.int64).max, 0
+    never = np.iinfo(np.int64).max
     for i in range(part[0], part[1]):
-        is_usual = (ends[i] == never) & (starts[i] - since[i] < least)
+        is_usual = (ends[i] == never) & (entities[i] >= 0)
+        if is_usual and starts[i] - since[i] >= least:
+            is_usual = small[entities[i]]
         whose[i] = entities[i] if is_usual else -1
-        unusual += not is_usual
-    return unusual
+
+
+@njit(cache=True, nogil=True)
+def counted_both(days, day, starts, moment):  # type: ignore[no-untyped-def]
+    """How many of a few facts happened by `day` and started by `moment`."""
+    found = 0
+    for place in range(len(days)):
+        found += (days[place] <= day) & (starts[place] <= moment)
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -19,7 +19,9 @@ from features.step_keys import ENTITY_BITS, PAIR_BITS
 
 
 class Pools(NamedTuple):
-    """All curves. `curves`: first offset, entities, unit (0: its moments are in order), first running total or -1."""
+    """All curves. `curves`: first offset, entities, unit (0: its moments are in order), first running total or -1,
+    and the curve of the same facts' starts or -1.
+    """
 
     curves: Any
     offsets: Any
@@ -101,12 +103,14 @@ def _places(curve, shift, pools, entities, as_of, out):  # type: ignore[no-untyp
     """The place after the last change at or before `as_of - shift`, -1 where there is no such entity.
 
     Rows that ask the same entity at a later moment go on from where the last one was. The few moments of a
-    small entity are counted, as they are in no order: the place is then right only as a number.
+    small entity are counted, as they are in no order: the place is then right only as a number. Where the curve
+    is of the days of facts that have another of their starts, those count that have started by `as_of`, too.
     """
     curves, offsets, moments = pools.curves, pools.offsets, pools.moments
     first, count = curves[curve, 0], curves[curve, 1]
     entity, place, end, before = np.int64(-1), np.int64(0), np.int64(0), np.int64(0)
     few = kernels.FEW if curves[curve, 3] < 0 and curves[curve, 2] else 0
+    started = curves[curves[curve, 4], 0] if curves[curve, 4] >= 0 else -1
     for i in range(len(as_of)):
         moment = as_of[i] - shift
         if entities[i] < 0 or entities[i] >= count:
@@ -114,7 +118,11 @@ def _places(curve, shift, pools, entities, as_of, out):  # type: ignore[no-untyp
             continue
         begin, last = offsets[first + entities[i]], offsets[first + entities[i] + 1]
         if last - begin <= few:
-            out[i] = begin + kernels.counted(moments, begin, last, moment)
+            if started < 0:
+                out[i] = begin + kernels.counted(moments, begin, last, moment)
+            else:
+                starts = moments[offsets[started + entities[i]] :]
+                out[i] = begin + kernels.counted_both(moments[begin:last], moment, starts, as_of[i])
             continue
         if entities[i] != entity or moment < before:
             entity, place, end = entities[i], begin, last
@@ -128,8 +136,12 @@ def _places(curve, shift, pools, entities, as_of, out):  # type: ignore[no-untyp
 
 
 @njit(cache=True, nogil=True)
-def add_terms(asked, signs, pools, entities, as_of, sums):  # type: ignore[no-untyped-def]
-    """Add to each sum what each curve has come to by `as_of` less a shift, times its sign in the sum."""
+def add_terms(asked, signs, pools, rows, sums):  # type: ignore[no-untyped-def]
+    """Add to each sum what each curve has come to by `as_of` less a shift, times its sign in the sum.
+
+    `rows`: entities, moments and the place of each in `sums`.
+    """
+    entities, as_of, places_of = rows
     places, tally = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
     for begin in range(0, len(as_of), BLOCK):
         end = min(begin + BLOCK, len(as_of))
@@ -139,7 +151,7 @@ def add_terms(asked, signs, pools, entities, as_of, sums):  # type: ignore[no-un
             _tally(asked[term, 0], pools, whose, places[: end - begin], tally)
             for i in range(begin, end):
                 for column in range(sums.shape[1]):
-                    sums[i, column] += signs[term, column] * tally[i - begin]
+                    sums[places_of[i], column] += signs[term, column] * tally[i - begin]
 
 
 @njit(cache=True, nogil=True)

@@ -135,6 +135,16 @@ def _shares(offsets: Ints) -> list[tuple[int, int]]:
     return list(itertools.pairwise(bounds))
 
 
+def counts_of(entities: Ints, count: int) -> Ints:
+    """How many facts each entity has; those of an entity below 0 are left out."""
+    parts = slices(len(entities))
+    counts = np.zeros((len(parts), count), np.int64)
+    on_all_cores(
+        lambda part: _count_all(parts[part], entities, counts[part]), range(len(parts)), len(entities)
+    )
+    return counts.sum(axis=0)
+
+
 def _places(entities: Ints, moments: Ints, count: int) -> tuple[Ints, Ints, list[tuple[int, int]]]:
     """Where each entity begins, where each part of the facts begins within it, and the parts."""
     parts = slices(len(entities))
@@ -152,6 +162,13 @@ def _places(entities: Ints, moments: Ints, count: int) -> tuple[Ints, Ints, list
 def _count(part, entities, moments, counts):  # type: ignore[no-untyped-def]
     for i in range(part[0], part[1]):
         if entities[i] >= 0 and moments[i] < NEVER:
+            counts[entities[i]] += 1
+
+
+@njit(cache=True, nogil=True)
+def _count_all(part, entities, counts):  # type: ignore[no-untyped-def]
+    for i in range(part[0], part[1]):
+        if entities[i] >= 0:
             counts[entities[i]] += 1
 
 
