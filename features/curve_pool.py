@@ -183,8 +183,13 @@ def _without_seams(spans: Spans, weights: Ints) -> tuple[Ints, Ints]:
 
 def _joined(arrays: list, kind: type) -> NDArray:  # type: ignore[type-arg]
     """The arrays one after the other; each is given up once it has been copied."""
-    if len(arrays) == 1:
-        return arrays.pop()
+    base = arrays[0].base if arrays else None
+    if (
+        base is not None
+        and all(array.base is base for array in arrays)
+        and sum(map(len, arrays)) == len(base)
+    ):
+        return base  # they stand one after the other as it is
     places = np.cumsum([0, *map(len, arrays)]).tolist()
     whole: NDArray = np.empty(places[-1], kind)
 

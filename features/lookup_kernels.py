@@ -143,15 +143,20 @@ def add_terms(asked, signs, pools, rows, sums):  # type: ignore[no-untyped-def]
     """
     entities, as_of, places_of = rows
     places, tally = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+    block = np.empty((sums.shape[1], BLOCK), np.int64)
     for begin in range(0, len(as_of), BLOCK):
-        end = min(begin + BLOCK, len(as_of))
-        whose, moments = entities[begin:end], as_of[begin:end]
+        size = min(BLOCK, len(as_of) - begin)
+        whose, moments = entities[begin : begin + size], as_of[begin : begin + size]
+        block[:] = 0
         for term in range(len(asked)):
             _places(asked[term, 0], asked[term, 1], pools, whose, moments, places)
-            _tally(asked[term, 0], pools, whose, places[: end - begin], tally)
-            for i in range(begin, end):
-                for column in range(sums.shape[1]):
-                    sums[places_of[i], column] += signs[term, column] * tally[i - begin]
+            _tally(asked[term, 0], pools, whose, places[:size], tally)
+            for column in range(len(block)):
+                if signs[term, column]:
+                    block[column] += signs[term, column] * tally
+        for i in range(size):
+            for column in range(len(block)):
+                sums[places_of[begin + i], column] += block[column, i]
 
 
 @njit(cache=True, nogil=True)

@@ -68,9 +68,13 @@ def by_entity(entities: Ints, moments: Ints, count: int, *, few: int = 0) -> tup
 def both_by_entity(
     entities: Ints, first: Ints, second: Ints, count: int, *, few: int = 0
 ) -> tuple[Ints, Ints, Ints]:
-    """As `by_entity` for two moments a fact, neither of which is NEVER; each in an order of its own."""
+    """As `by_entity` for two moments a fact, neither of which is NEVER; each in an order of its own.
+
+    The two results are the halves of one array.
+    """
     offsets, cursors, parts = _places(entities, first, count)
-    dealt = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.int64)
+    size, whole = int(offsets[-1]), np.empty(2 * int(offsets[-1]), np.int64)
+    dealt = whole[:size], whole[size:]
     on_all_cores(
         lambda part: _deal_both(parts[part], (entities, first, second), cursors[part], dealt),
         range(len(parts)),
