@@ -23,9 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import kernels
-from features.encoded_table import Floats
 from features.lookup_kernels import Pools, add_terms
-from features.sorting import NEVER, Ints, counts_of, on_all_cores, slices
+from features.sorting import NEVER, Floats, Ints, counts_of, on_all_cores, slices
 from features.step_functions import LeadingFact, Spans, Tally
 
 
@@ -142,15 +141,15 @@ class CurvePool:
 
 
 def look_up(
-    sums: Sequence[Sequence[Term]], pools: Pools, entities: Ints, as_of: Ints, places: Ints | None = None
+    sums: Sequence[Sequence[Term]], pools: Pools, entities: Ints, as_of: Ints, order: Ints | None = None
 ) -> Ints:
     """The sums of terms, a column each, for each entity and moment; 0 for an entity below 0.
 
-    What several sums have in common is looked up once. Rows of one entity side by side are quickest: `places` says
-    where each belongs in the answer.
+    What several sums have in common is looked up once. Rows of one entity are looked up fastest side by side:
+    `order` gives the rows in the order to take them.
     """
     found = np.zeros((len(as_of), len(sums)), np.int64)
-    places = np.arange(len(as_of)) if places is None else places
+    order = np.arange(len(as_of)) if order is None else order
     asked = list(dict.fromkeys((term.curve, term.shift) for terms in sums for term in terms))
     signs = np.zeros((len(asked), len(sums)), np.int64)
     for column, terms in enumerate(sums):
@@ -158,9 +157,8 @@ def look_up(
             signs[asked.index((term.curve, term.shift)), column] += term.sign
 
     def add(part: tuple[int, int]) -> None:
-        rows = slice(*part)
-        asked_for = entities[rows], as_of[rows], places[rows]
-        add_terms(np.array(asked, np.int64), signs, pools, asked_for, found)
+        rows = entities, as_of, order[slice(*part)]
+        add_terms(np.array(asked, np.int64), signs, pools, rows, found)
 
     on_all_cores(add, slices(len(as_of)), len(as_of))
     return found

@@ -20,7 +20,6 @@ from data_contracts.contract import TableContract
 from data_contracts.typed_tables import empty_table
 from features.sorting import Ints
 
-Floats = NDArray[np.float64]
 _TEXTS, _NUMBERS = ("text", "code"), ("integer", "number", "boolean")
 
 

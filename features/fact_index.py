@@ -18,7 +18,6 @@ from data_contracts.typed_tables import in_order
 from features import lookup_kernels as kernel
 from features.catalogue import Catalogue
 from features.city_facts import CityFacts
-from features.encoded_table import Floats
 from features.facts_behind import Fact, facts_behind
 from features.feature import Feature
 from features.fed_changes import FedChanges
@@ -30,7 +29,7 @@ from features.policy_features import Policies, PolicyFeatures, house_policies
 from features.risk_grades import InherentGrade
 from features.site_status import ACTIVE, FINISHED, delivered_since, status_of
 from features.site_values import SiteValues
-from features.sorting import DAY, Ints, on_all_cores
+from features.sorting import DAY, Floats, Ints, on_all_cores
 from features.step_curves import CurveBuilder, StepCurves
 from features.step_keys import RECORDED, refuse_too_many
 from features.step_requests import Request, site_version

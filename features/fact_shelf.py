@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.encoded_table import EncodedTable, Floats, PartTable
+from features.encoded_table import EncodedTable, PartTable
 from features.fact_endings import outside, until_superseded
 from features.fact_table import FactTable, Register
 from features.feature import FactRule, Feature
@@ -19,7 +19,7 @@ from features.renamings import Renamings
 from features.row_values import row_values, rows_kept, weights
 from features.site_groups import SiteGroups
 from features.site_status import finished_spans
-from features.sorting import DAY, MISSING, Ints
+from features.sorting import DAY, MISSING, Floats, Ints
 from features.span_joins import joined, meetings
 from features.step_functions import Spans, ranks_by
 from features.step_keys import pair

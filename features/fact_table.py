@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.code_list import code_list
-from features.encoded_table import EncodedTable, Floats
-from features.sorting import DAY, MISSING, NEVER, Ints
+from features.encoded_table import EncodedTable
+from features.sorting import DAY, MISSING, NEVER, Floats, Ints
 
 OTHER = "OTHER"
 

@@ -11,11 +11,10 @@ import pandas as pd
 
 from data_contracts.moments import as_of_moment
 from features import lookup_kernels as kernel
-from features.encoded_table import Floats
 from features.fact_shelf import FactShelf
 from features.feature import GROUPS, RATIO, Feature
 from features.plans import Step
-from features.sorting import DAY, MISSING, Ints
+from features.sorting import DAY, MISSING, Floats, Ints
 from features.step_functions import Spans
 from features.step_keys import pair
 from features.step_requests import Carried, Summed

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.encoded_table import Floats
 from features.lookup_kernels import Fed
-from features.sorting import Ints
+from features.sorting import Floats, Ints
 
 NONE = np.empty(0, np.int64)
 

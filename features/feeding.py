@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from features.city_facts import CityFacts
-from features.encoded_table import Floats, PartTable
+from features.encoded_table import PartTable
 from features.fact_shelf import FactShelf
 from features.feature import GROUPS
 from features.fed_changes import NONE, FedChanges
-from features.sorting import NEVER, Ints
+from features.sorting import NEVER, Floats, Ints
 from features.step_functions import LeadingFact, Spans
 from features.step_keys import OWN, RECORDED, key, pair, unpaired
 from features.step_requests import Carried, Leading, Request, Summed

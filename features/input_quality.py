@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.policy import PolicyFile
-from features.encoded_table import Floats
 from features.feature import EVERYWHERE, Feature
 from features.policy_rules import facts_of, holds, rows_of
 from features.site_values import SiteValues
+from features.sorting import Floats
 
 PRESENT, LATE, ABSENT, NOT_REQUIRED, NOT_DELIVERED = range(5)
 STATES = {

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from data_contracts.policy import POLICY_NAMES, PolicyFile, policy_file
-from features.encoded_table import Floats
 from features.feature import BY_POLICY, INPUT_STATE, Feature
 from features.input_quality import ABSENT, LATE, InputState, StatesCounted, facts_about_records
 from features.policy_rules import refuse_unknown_facts
 from features.risk_grades import CreditClass, InherentGrade, RiskMatrix
 from features.site_values import SiteValues
+from features.sorting import Floats
 
 Policies = Mapping[str, PolicyFile]
 

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from data_contracts.errors import ContractInvalid
 from data_contracts.policy import LINE, Policy, PolicyFile
 from data_contracts.policy_checks import conditions_of
-from features.encoded_table import Floats
 from features.site_values import SiteValues
-from features.sorting import DAY, NEVER
+from features.sorting import DAY, NEVER, Floats
 
 Facts = Callable[[str], Floats]
 Held = NDArray[np.bool_]

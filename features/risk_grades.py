@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from data_contracts.policy import Policy, PolicyFile
 from data_contracts.policy_checks import conditions_of
-from features.encoded_table import Floats
 from features.policy_rules import condition_holds, facts_of, holds, rows_of
 from features.site_values import SiteValues
+from features.sorting import Floats
 
 
 class InherentGrade:

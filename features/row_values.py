@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from features.fact_table import FactTable
 from features.feature import Feature
-from features.sorting import DAY, MISSING, Ints
-
-Floats = NDArray[np.float64]
+from features.sorting import DAY, MISSING, Floats, Ints
 
 
 def rows_kept(feature: Feature, table: FactTable) -> NDArray[np.bool_]:

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.encoded_table import Floats
 from features.fact_table import FactTable
-from features.sorting import DAY, MISSING, NEVER, Ints
+from features.sorting import DAY, MISSING, NEVER, Floats, Ints
 from features.step_functions import Spans
 
 UNKNOWN, NOT_STARTED, ACTIVE, FINISHED = "UNKNOWN", "NOT_STARTED", "ACTIVE", "FINISHED"

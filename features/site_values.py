@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from features.encoded_table import Floats
-from features.sorting import Ints
+from features.sorting import Floats, Ints
 
 
 @dataclass(frozen=True)

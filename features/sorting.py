@@ -18,6 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 NEVER = np.iinfo(np.int64).max
 MISSING = np.iinfo(np.int64).min
 DAY = 86_400_000_000

@@ -16,12 +16,11 @@ import numpy as np
 
 from data_contracts.contract import contract
 from features.computations import WORDING
-from features.encoded_table import Floats
 from features.exposure import Lines, exposure_lines
 from features.fact_shelf import ALONE, FactShelf, site_versions, with_window
 from features.feature import ELSEWHERE, GROUPS, FactRule, Feature
 from features.site_status import status_moments
-from features.sorting import MISSING, Ints
+from features.sorting import MISSING, Floats, Ints
 from features.step_functions import Spans
 
 _NO_VALUE: dict[str, Any] = {
