@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import kernels
-from features.lookup_kernels import Pools, add_terms
+from features.look_tables import Pools
+from features.lookup_kernels import add_terms
 from features.sorting import NEVER, Floats, Ints, counts_of, on_all_cores, slices
 from features.step_functions import LeadingFact, Spans, Tally
 

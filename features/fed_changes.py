@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.lookup_kernels import Fed
+from features.look_tables import Fed
 from features.sorting import Floats, Ints
 
 NONE = np.empty(0, np.int64)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from features import lookup_kernels as kernel
 from features.curve_pool import Term
 from features.feature import GROUPS, RATIO, Feature
+from features.look_tables import Look
 from features.sorting import DAY
 from features.step_curves import StepCurves
 from features.step_keys import OWN
@@ -119,7 +120,7 @@ class Plan:
     """
 
     names: list[str]
-    look: kernel.Look
+    look: Look
     wanted: list[int]
     by_policy: Sequence[str] = ()
 
@@ -168,8 +169,8 @@ class _Making:
         self.places[name] = len(self.places)
         return self.places[name]
 
-    def look(self) -> kernel.Look:
-        return kernel.Look(
+    def look(self) -> Look:
+        return Look(
             who=_table([said for _, *said in sorted(self._who.values())], 4),
             terms=_table(list(self._terms), 3),
             parts=_table(self._parts, 2),

@@ -12,7 +12,7 @@ import pandas as pd
 from data_contracts.progress import Progress
 from features.curve_pool import CurvePool, Term
 from features.fact_shelf import FactShelf, with_window
-from features.lookup_kernels import Pools
+from features.look_tables import Pools
 from features.sorting import DAY, Ints
 from features.step_functions import LeadingFact, Spans, Tally
 from features.step_keys import refuse_too_many
