@@ -329,19 +329,18 @@ def last_recorded(curve, pools, fed, number, projects, as_of, out):  # type: ign
         out[i] = np.iinfo(np.int64).min
         if projects[i] < 0:
             continue
-        found = _found(fed.sum_keys, (np.int64(number) << ENTITY_BITS) | projects[i])
+        low, high = 0, 0
         if projects[i] < count:
             low, high = pools.offsets[first + projects[i]], pools.offsets[first + projects[i] + 1]
-            for place in range(low, high):
-                moment = pools.moments[place]
-                if out[i] < moment <= as_of[i] and (
-                    found < 0 or _on_file(pools, low, high, fed, found, moment)
-                ):
-                    out[i] = moment
+        found = _found(fed.sum_keys, (np.int64(number) << ENTITY_BITS) | projects[i])
+        for place in range(low, high):
+            moment = pools.moments[place]
+            if out[i] < moment <= as_of[i] and (found < 0 or _on_file(pools, low, high, fed, found, moment)):
+                out[i] = moment
         if found >= 0:
             for place in range(fed.sum_bounds[found], fed.sum_bounds[found + 1]):
                 moment = fed.sum_moments[place]
-                if out[i] < moment <= as_of[i] and fed.sum_totals[place + 1] > fed.sum_totals[place]:
+                if out[i] < moment <= as_of[i] and _on_file(pools, low, high, fed, found, moment):
                     out[i] = moment
 
 
