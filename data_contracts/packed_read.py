@@ -1,7 +1,7 @@
 """Many rows out of a SQL table without an object for each cell: the database joins a whole column into one text.
 
 The query answers with one row, a text a column, which Arrow takes apart again. All of that happens outside
-Python's lock, so that two threads read twice as fast as one.
+Python's lock, so that threads read side by side.
 """
 
 from __future__ import annotations

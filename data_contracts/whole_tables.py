@@ -1,7 +1,7 @@
 """Whole tables out of the store: read in parts by several threads, then sorted, without what was replaced.
 
 What a row replaces is found among the sorted rows, where the two are neighbours: to ask the database for each
-row whether a newer one exists takes two thirds as long as to read it.
+row whether a newer one exists is slow.
 """
 
 from __future__ import annotations

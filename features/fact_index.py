@@ -113,7 +113,7 @@ class FactIndex:
     def takes(self, tables: Iterable[str]) -> bool:
         """Whether records of these tables can be fed.
 
-        Not a renaming, and not a table with a feature that looks over the facts of many holders at once for one
+        Not a renaming, and not a table with a feature that looks over the facts of many keepers at once for one
         that leads, such as the latest accident of an enterprise on all its sites (the catalogue has none).
         """
         return not {"aliases", *self._whole} & set(tables)

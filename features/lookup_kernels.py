@@ -130,10 +130,10 @@ def _tally(curve, pools, entities, places, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _carried(carried, pools, fed, entities, as_of, places, out):  # type: ignore[no-untyped-def]
-    """A number of the fact that holds: `places` come from `_places`."""
+def _carried(lead, carried, pools, fed, entities, as_of, places, out):  # type: ignore[no-untyped-def]
+    """A number of the fact that holds: `lead` and `carried` are rows of the look, `places` come from `_places`."""
     curves, offsets, values = pools.curves, pools.offsets, pools.values
-    curve, start, number, shift = carried[0], carried[1], carried[2], carried[3]
+    curve, shift, start, number = lead[0], lead[2], carried[1], carried[2]
     first, count = curves[curve, 0], curves[curve, 1]
     origin = offsets[first]
     keys, bounds, changes, numbers = fed.held_keys, fed.held_bounds, fed.held_moments, fed.held_numbers
@@ -187,9 +187,8 @@ def resolve(look, pools, fed, projects, as_of, subjects):  # type: ignore[no-unt
                     subjects[column, i] = _found(known, (projects[i] << PAIR_BITS) | entity)
             continue
         lead = leads[carried[asked, 0]]
-        one = np.array([lead[0], carried[asked, 1], carried[asked, 2], lead[2]])
         _places(lead[0], lead[2], pools, projects, as_of, places)
-        _carried(one, pools, fed, projects, as_of, places, values)
+        _carried(lead, carried[asked], pools, fed, projects, as_of, places, values)
         for i in range(len(as_of)):
             subjects[column, i] = -1 if np.isnan(values[i]) else np.int64(values[i])
         if kind == HOLDER and successor[0] >= 0:
@@ -256,8 +255,7 @@ def evaluate(look, pools, fed, projects, as_of, out):  # type: ignore[no-untyped
     values = np.empty((len(carried), rows))
     for c in range(len(carried)):
         lead = leads[carried[c, 0]]
-        one = np.array([lead[0], carried[c, 1], carried[c, 2], lead[2]])
-        _carried(one, pools, fed, subjects[lead[1]], as_of, held[carried[c, 0]], values[c])
+        _carried(lead, carried[c], pools, fed, subjects[lead[1]], as_of, held[carried[c, 0]], values[c])
     for step in range(len(steps)):
         _step(steps[step], look.numbers[step], subjects, sums, values, as_of, out, step)
 
@@ -306,16 +304,16 @@ def _rate(said, number, out, i):  # type: ignore[no-untyped-def]
 def _day_of_year(days):  # type: ignore[no-untyped-def]
     """Days since 1 January of the year, of a day counted from 1970-01-01."""
     year = 1970 + (days // 366 if days >= 0 else days // 365)
-    while True:
-        following = year + 1
-        past = following - 1
-        begins = 365 * (following - 1970) + (past // 4 - 492) - (past // 100 - 19) + (past // 400 - 4)
-        if begins > days:
-            break
-        year = following
+    while _year_begins(year + 1) <= days:
+        year += 1
+    return days - _year_begins(year)
+
+
+@njit(cache=True, nogil=True)
+def _year_begins(year):  # type: ignore[no-untyped-def]
+    """1 January as a day counted from 1970-01-01: 365 a year and the leap days until then."""
     past = year - 1
-    begins = 365 * (year - 1970) + (past // 4 - 492) - (past // 100 - 19) + (past // 400 - 4)
-    return days - begins
+    return 365 * (year - 1970) + (past // 4 - 492) - (past // 100 - 19) + (past // 400 - 4)
 
 
 @njit(cache=True, nogil=True)

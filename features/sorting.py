@@ -142,12 +142,7 @@ def _shares(offsets: Ints) -> list[tuple[int, int]]:
 
 def counts_of(entities: Ints, count: int) -> Ints:
     """How many facts each entity has; those of an entity below 0 are left out."""
-    parts = slices(len(entities))
-    counts = np.zeros((len(parts), count), np.int64)
-    on_all_cores(
-        lambda part: _count_all(parts[part], entities, counts[part]), range(len(parts)), len(entities)
-    )
-    return counts.sum(axis=0)
+    return np.diff(_places(entities, entities, count)[0])
 
 
 def _places(entities: Ints, moments: Ints, count: int) -> tuple[Ints, Ints, list[tuple[int, int]]]:
@@ -167,13 +162,6 @@ def _places(entities: Ints, moments: Ints, count: int) -> tuple[Ints, Ints, list
 def _count(part, entities, moments, counts):  # type: ignore[no-untyped-def]
     for i in range(part[0], part[1]):
         if entities[i] >= 0 and moments[i] < NEVER:
-            counts[entities[i]] += 1
-
-
-@njit(cache=True, nogil=True)
-def _count_all(part, entities, counts):  # type: ignore[no-untyped-def]
-    for i in range(part[0], part[1]):
-        if entities[i] >= 0:
             counts[entities[i]] += 1
 
 
@@ -225,7 +213,7 @@ def _sort_short(part, offsets, moments, order, few):  # type: ignore[no-untyped-
 def _rank(moments, order, run, spare, ranks):  # type: ignore[no-untyped-def]
     """Sort a run by counting for each moment those before it: no branch depends on the moments.
 
-    Compares every pair, which vector instructions do in a third of the time of an insertion sort.
+    Compares every pair, which vector instructions do faster than an insertion sort.
     """
     held, places = spare
     low, size = run[0], run[1] - run[0]

@@ -12,6 +12,7 @@ import pandas as pd
 from data_contracts.progress import Progress
 from features.curve_pool import CurvePool, Term
 from features.fact_shelf import FactShelf, with_window
+from features.feature import GROUPS
 from features.look_tables import Pools
 from features.sorting import DAY, Ints
 from features.step_functions import LeadingFact, Spans, Tally
@@ -79,9 +80,7 @@ class CurveBuilder:
         """How many sites, enterprises or groups there are."""
         if subject is None:
             return len(self.shelf.projects)
-        if subject.isupper():
-            return len(self.shelf.enterprises)
-        return self.shelf.groups.count(subject)
+        return self.shelf.groups.count(subject) if subject in GROUPS else len(self.shelf.enterprises)
 
     def _pairs(self, sums: list[Summed]) -> tuple[Ints, dict[str, tuple[int, int]]]:
         """For each subject, every pair of a site and one elsewhere that has a fact in common."""

@@ -1,4 +1,4 @@
-"""Values that change at moments and hold in between, one per entity, looked up by binary search.
+"""Values that change at moments and hold in between, one per entity.
 
 A fact in force during [start, end) raises a running sum at its start and lowers it at its end, so a feature
 at `as_of` is the value of a step function: exact for late, corrected and revoked facts, because start and end

@@ -88,7 +88,7 @@ class Request:
         """Every table whose rows can change it."""
         feature, table = self.feature, str(self.feature.table)
         found = {table}
-        if feature.role and table not in ("enterprises", "credit_records"):
+        if feature.role and "project_id" in contract(table).column_names:
             found |= {"project_parties"}
         if rules[table].held == "at_completion" or rules[table].ends_with_project:
             found |= {"projects"}
