@@ -59,9 +59,9 @@ def siterisk(question: Question) -> np.ndarray:
     pool, windows = CurvePool(), [days * DAY for days in WINDOWS]
     terms = pool.windows(spans, question.happened, one, windows, question.entities)
     pools = pool.joined()
-    order = order_by_entity(question.row_entity, question.as_of, question.entities)[0]
-    sums = [terms[window] for window in windows]
-    return look_up(sums, pools, question.row_entity, question.as_of, order).T
+    order, as_of, offsets = order_by_entity(question.row_entity, question.as_of, question.entities)
+    entities = np.repeat(np.arange(question.entities), np.diff(offsets))
+    return look_up([terms[window] for window in windows], pools, entities, as_of, order).T
 
 
 def duckdb_tables(question: Question) -> Any:

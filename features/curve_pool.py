@@ -147,7 +147,7 @@ def look_up(
     """The sums of terms, a column each, for each entity and moment; 0 for an entity below 0.
 
     What several sums have in common is looked up once. Rows of one entity are looked up fastest side by side:
-    `order` gives the rows in the order to take them.
+    `order` then says where each belongs in the answer.
     """
     found = np.zeros((len(as_of), len(sums)), np.int64)
     order = np.arange(len(as_of)) if order is None else order
@@ -158,7 +158,7 @@ def look_up(
             signs[asked.index((term.curve, term.shift)), column] += term.sign
 
     def add(part: tuple[int, int]) -> None:
-        rows = entities, as_of, order[slice(*part)]
+        rows = tuple(column[slice(*part)] for column in (entities, as_of, order))
         add_terms(np.array(asked, np.int64), signs, pools, rows, found)
 
     on_all_cores(add, slices(len(as_of)), len(as_of))

@@ -90,26 +90,24 @@ def _places(curve, shift, pools, entities, as_of, out):  # type: ignore[no-untyp
 def add_terms(asked, signs, pools, rows, sums):  # type: ignore[no-untyped-def]
     """Add to each sum what each curve has come to by `as_of` less a shift, times its sign in the sum.
 
-    `rows`: entities, moments, and which rows to take one after the other.
+    `rows`: entities, moments and the place of each in `sums`.
     """
     entities, as_of, order = rows
-    whose, moments = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
     places, tally = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
     block = np.empty((sums.shape[1], BLOCK), np.int64)
     for begin in range(0, len(order), BLOCK):
         size = min(BLOCK, len(order) - begin)
-        for i in range(size):
-            whose[i], moments[i] = entities[order[begin + i]], as_of[order[begin + i]]
+        whose, moments = entities[begin : begin + size], as_of[begin : begin + size]
         block[:] = 0
         for term in range(len(asked)):
-            _places(asked[term, 0], asked[term, 1], pools, whose, moments[:size], places)
+            _places(asked[term, 0], asked[term, 1], pools, whose, moments, places)
             _tally(asked[term, 0], pools, whose, places[:size], tally)
             for column in range(len(block)):
                 if signs[term, column]:
                     block[column] += signs[term, column] * tally
         for i in range(size):
             for column in range(len(block)):
-                sums[order[begin + i], column] += block[column, i]
+                sums[order[begin + i], column] = block[column, i]
 
 
 @njit(cache=True, nogil=True)
