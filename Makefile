@@ -46,6 +46,7 @@ $(VENV)/ready: requirements.lock pyproject.toml
 docs: venv
 	$(BIN)/python -m data_contracts.reference_page
 	$(BIN)/python -m features.reference_page
+	$(BIN)/python -m training.checks_page
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

@@ -1,0 +1,182 @@
+"""TRN002: does a feature read the outcome?
+
+Two questions. Is a feature too good: does it alone, by its value or by its being missing, tell nearly all
+outcomes apart? And is it known: are its values those that the records on file at `as_of` give? The second
+is the proof, and costs an index of the records for each date asked about; the first costs a sort, and
+meets columns that somebody added to the matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.records import Records
+from training.check_list import LEAK
+from training.verdict import Verdict
+
+if TYPE_CHECKING:
+    from features.catalogue import Catalogue
+
+# Ours, illustrative. What a city can know of rare accidents months ahead ranks at 0.7 to 0.85; the best single
+# feature of the synthetic city stays below 0.8.
+HIGHEST_AUC = 0.95
+# A lower one is as suspect where nothing else comes near: a copy of the outcome with noise.
+SUSPECT_AUC, FAR_AHEAD = 0.90, 0.15
+# Or the feature names, nearly without a mistake, a share of the outcomes and leaves the others alone.
+HIGHEST_PRECISION, SHARE_NAMED = 0.90, 0.2
+MOST_COMMON_OUTCOME = 0.5
+# Fewer projects with an outcome than these are told apart by chance.
+FEWEST_PROJECTS = 10
+_TOLD = 5
+
+
+def leak(
+    features: pd.DataFrame,
+    happened: np.ndarray,
+    project_id: np.ndarray,
+    *,
+    as_known: pd.DataFrame | None = None,
+) -> Verdict:
+    """Whether a feature reads the outcome on rows of which it is known (`happened`: 0 or 1).
+
+    `as_known`, where given, are the features of some of the rows (same index) as `features_as_known` gives
+    them. With fewer than ten projects that had an outcome the first question says nothing.
+    """
+    if as_known is not None and (changed := _knows_more(features, as_known)):
+        return LEAK.failed(
+            f"与只用当时已入库记录算出的不同：{'、'.join(changed)}。",
+            f"Not what the records on file at as_of give: {', '.join(changed)}.",
+        )
+    projects = len(np.unique(project_id[happened > 0]))
+    if projects >= FEWEST_PROJECTS and not happened.all():
+        return _too_good(features, happened, project_id)
+    if as_known is not None:
+        return LEAK.passed(
+            f"{len(as_known)} 行与只用当时已入库记录算出的相同；有结果的工程只有 {projects} 个，无法检验单个特征。",
+            f"{len(as_known)} rows are what the records on file at as_of give; only {projects} projects had the "
+            "outcome, too few to judge single features.",
+        )
+    return LEAK.cannot_tell(
+        f"有结果的工程只有 {projects} 个。", f"Only {projects} projects had the outcome: too few to tell."
+    )
+
+
+def features_as_known(pairs: pd.DataFrame, records: Records, catalogue: Catalogue) -> pd.DataFrame:
+    """The features of the pairs, each date computed from what was on file then and nothing else; same index.
+
+    An index is built for every date among the pairs, so give it rows of one or two.
+    """
+    from features.fact_index import FactIndex
+
+    parts = []
+    for as_of, rows in pairs.groupby("as_of"):
+        moment = pd.Timestamp(str(as_of))
+        index = FactIndex.build(records.known_until(moment), catalogue)
+        parts.append(
+            index.matrix(rows["project_id"].to_list(), rows["as_of"].to_numpy()).set_axis(rows.index)
+        )
+    return pd.concat(parts).reindex(pairs.index)
+
+
+def sampled_dates(as_of: pd.Series, *, dates: int = 1, rows: int = 200, seed: int) -> np.ndarray:
+    """Places of rows to ask `features_as_known` about, of dates in the middle.
+
+    Much was on file by then and much has come on file since, so that whatever reads ahead shows.
+    """
+    days = np.sort(as_of.unique())
+    places = np.linspace(0, len(days) - 1, dates + 2)[1:-1].round().astype(int)
+    chosen = np.flatnonzero(as_of.isin(days[places]).to_numpy())
+    draw = np.random.default_rng(seed)
+    return np.sort(draw.choice(chosen, min(rows, len(chosen)), replace=False))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """How well one feature alone tells the outcomes apart, in whichever direction is better."""
+
+    name: str
+    auc: float
+    names_outcomes: bool
+
+
+def _too_good(features: pd.DataFrame, happened: np.ndarray, project_id: np.ndarray) -> Verdict:
+    project = pd.factorize(project_id)[0]
+    told = [_told(str(name), features[name].to_numpy("float64"), happened, project) for name in features]
+    told.sort(key=lambda each: -each.auc)
+    second = told[1].auc if len(told) > 1 else 0.5
+    suspect = [
+        each
+        for place, each in enumerate(told)
+        if each.names_outcomes
+        or each.auc >= HIGHEST_AUC
+        or (place == 0 and each.auc >= SUSPECT_AUC and each.auc - second >= FAR_AHEAD)
+    ]
+    if suspect:
+        shown = [f"{each.name} (AUC {each.auc:.3f})" for each in suspect[:_TOLD]]
+        return LEAK.failed(
+            f"单独几乎完全区分结果的特征：{'、'.join(shown)}。",
+            f"Alone they tell nearly all outcomes apart: {', '.join(shown)}.",
+        )
+    best = told[0]
+    return LEAK.passed(
+        f"单独最好的特征是 {best.name}，AUC {best.auc:.3f}。",
+        f"The best single feature is {best.name}, AUC {best.auc:.3f}.",
+    )
+
+
+def _told(name: str, values: np.ndarray, happened: np.ndarray, project: np.ndarray) -> _Told:
+    """Missing values are put once below all others and once above: either may be where the outcomes are."""
+    missing = np.isnan(values)
+    fills = (-np.inf, np.inf) if missing.any() and not missing.all() else (-np.inf,)
+    ways = [_in_order(np.where(missing, fill, values), happened, project) for fill in fills]
+    return _Told(name, max(auc for auc, _ in ways), any(names for _, names in ways))
+
+
+def _in_order(score: np.ndarray, happened: np.ndarray, project: np.ndarray) -> tuple[float, bool]:
+    """AUC in the better direction, and whether the rows above or below some value are nearly all outcomes."""
+    order = np.argsort(score, kind="stable")
+    ordered = score[order]
+    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    met, rows = np.cumsum(happened[order])[ends], ends + 1.0
+    positive, row = np.diff(met, prepend=0.0), np.diff(rows, prepend=0.0)
+    negative = row - positive
+    pairs = positive.sum() * negative.sum()
+    auc = float((positive * (np.cumsum(negative) - negative / 2)).sum() / pairs)
+    below = _most_that_name(met, rows)
+    above = _most_that_name(met[-1] - met[:-1][::-1], rows[-1] - rows[:-1][::-1], of=met[-1])
+    named = any(
+        _many_projects(rows_named, happened, project)
+        for rows_named in (order[:below], order[len(order) - above :])
+        if len(rows_named)
+    )
+    return max(auc, 1 - auc), named and happened.mean() <= MOST_COMMON_OUTCOME
+
+
+def _most_that_name(met: np.ndarray, rows: np.ndarray, of: float | None = None) -> int:
+    """How many rows from one end are nearly all outcomes, and a share of all; 0 where none are."""
+    total = met[-1] if of is None else of
+    fits = (met >= HIGHEST_PRECISION * rows) & (met >= SHARE_NAMED * total)
+    return int(rows[fits].max(initial=0))
+
+
+def _many_projects(rows: np.ndarray, happened: np.ndarray, project: np.ndarray) -> bool:
+    return len(np.unique(project[rows][happened[rows] > 0])) >= FEWEST_PROJECTS
+
+
+def _knows_more(features: pd.DataFrame, as_known: pd.DataFrame) -> list[str]:
+    """The features that differ, with in how many rows; a feature that `as_known` lacks cannot be computed then."""
+    same_rows = features.loc[as_known.index]
+    told = []
+    for name in features.columns:
+        if name not in as_known:
+            told.append(f"{name} (not in the catalogue)")
+            continue
+        now, then = same_rows[name].to_numpy("float64"), as_known[name].to_numpy("float64")
+        differ = int((~((now == then) | (np.isnan(now) & np.isnan(then)))).sum())
+        if differ:
+            told.append(f"{name} ({differ}/{len(then)})")
+    return told[:_TOLD]
