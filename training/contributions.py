@@ -1,0 +1,137 @@
+"""What each feature adds to a row's log-odds: exact SHAP values of a LightGBM booster, by looking up.
+
+The values are those of path-dependent TreeSHAP (Lundberg, Erion and Lee, "Consistent individualized feature
+attribution for tree ensembles", 2018; Lundberg et al., Nature Machine Intelligence 2, 2020), the same that
+`shap.TreeExplainer(booster)` and `booster.predict(rows, pred_contrib=True)` give.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_contracts.errors import InvalidInput
+from training import contribution_kernels as kernels
+from training.booster_trees import BoosterTrees, booster_trees
+from training.leaf_groups import TooManyFeatures
+from training.leaf_tables import LeafTables, leaf_tables
+
+if TYPE_CHECKING:
+    import lightgbm
+
+# Below this many rows one thread answers sooner than several can be woken, and few rows decide alike.
+ROWS_FOR_THREADS = 512
+ROWS_TO_REMEMBER = 64
+# Rows together: the more, the more of them decide alike; what they add up to still lies in the cache.
+BLOCK = 4096
+BLOCK_WITHOUT_MEMORY = 512
+
+
+class TreeContributions:
+    """The contributions of a booster's features to its raw score, in log-odds where its objective is binary.
+
+    `features` is the number of columns of a row, `base` the expected value: the raw score's mean over the rows
+    of the training, NaN where the booster gives several scores. `is_looked_up` is False where the booster has
+    paths of too many features or too many trees for tables, or several scores; LightGBM then explains it, some
+    thirty times as slowly.
+    """
+
+    def __init__(self, booster: lightgbm.Booster, trees: BoosterTrees, tables: LeafTables | None) -> None:
+        self._booster = booster
+        self._tables = tables
+        self.features = trees.features
+        self.base = float("nan") if trees.scores > 1 else float(sum(tree.expected for tree in trees.trees))
+
+    @classmethod
+    def compiled(cls, booster: lightgbm.Booster) -> TreeContributions:
+        """Lay out the trees of a booster that has been verified, as many as its best iteration says.
+
+        Later changes of the booster are not seen. Raises InvalidInput for linear trees, which nobody explains.
+        """
+        trees = booster_trees(booster.model_to_string())
+        if trees.is_linear:
+            raise InvalidInput(
+                zh="模型的叶子含线性模型，其特征贡献没有定义。请用 linear_tree=false 重新训练。",
+                en="The leaves of this booster hold linear models, whose contributions are not defined. "
+                "Train it again with linear_tree=false.",
+                field="booster",
+            )
+        try:
+            tables = leaf_tables(trees) if trees.scores == 1 else None
+        except TooManyFeatures:
+            tables = None
+        contributions = cls(booster, trees, tables)
+        for is_remembering in (False, True):  # compiled loops are read from disk now, not at the first call
+            contributions._fill(np.zeros((1, trees.features)), np.zeros((1, trees.features + 1)), is_remembering)
+        return contributions
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether tables answer, not LightGBM."""
+        return self._tables is not None
+
+    def of(
+        self, rows: np.ndarray, *, threads: int = 0, is_remembering: bool = True
+    ) -> NDArray[np.float64]:
+        """What each feature adds to each row's raw score, and the expected value: (rows, features + 1).
+
+        NaN is a missing value. A row's numbers add up to its raw score. They are the same to the last bit
+        whatever rows stand beside it, however many `threads` there are (0: one a core), and whether or not
+        `is_remembering` lets rows that decide alike in a tree share its contributions, which is only faster.
+        Of a booster with several scores each has its features + 1 columns, as LightGBM gives them.
+
+        Raises InvalidInput where `rows` is not a table of `features` columns of numbers.
+        """
+        values = self._checked(rows)
+        if len(values) < ROWS_FOR_THREADS:
+            threads = 1
+        if self._tables is None:
+            return self._by_lightgbm(values, threads)
+        out = np.zeros((len(values), self.features + 1))
+        remembers = is_remembering and len(values) >= ROWS_TO_REMEMBER
+        threads = threads or os.cpu_count() or 1
+        block = min(BLOCK if remembers else BLOCK_WITHOUT_MEMORY, -(-len(values) // threads) or 1)
+        parts = [slice(begin, begin + block) for begin in range(0, len(values), block)]
+        if threads == 1 or len(parts) < 2:
+            for part in parts:
+                self._fill(values[part], out[part], remembers)
+            return out
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(lambda part: self._fill(values[part], out[part], remembers), parts):
+                pass
+        return out
+
+    def _fill(self, rows: np.ndarray, out: np.ndarray, is_remembering: bool) -> None:
+        if self._tables is not None:
+            kernels.add_contributions(self._tables, rows, is_remembering, out)
+            out[:, -1] = self.base
+
+    def _by_lightgbm(self, rows: np.ndarray, threads: int) -> NDArray[np.float64]:
+        if not len(rows):
+            one = self._by_lightgbm(np.zeros((1, self.features)), 1)
+            return one[:0]
+        told = self._booster.predict(rows, pred_contrib=True, num_threads=threads)
+        return np.asarray(told, np.float64)
+
+    def _checked(self, rows: np.ndarray) -> NDArray[np.float64]:
+        try:
+            values = np.ascontiguousarray(rows, np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(
+                zh=f"待解释的行含有非数值内容：{error}。",
+                en=f"The rows to explain hold something that is no number: {error}.",
+                field="rows",
+            ) from error
+        if np.ndim(rows) != 2 or values.shape[1] != self.features:
+            shape = " × ".join(str(size) for size in np.shape(rows)) or "0"
+            raise InvalidInput(
+                zh=f"待解释的表为 {shape}，而模型需要每行 {self.features} 列。请按模型的特征顺序给出各列。",
+                en=f"The rows to explain are {shape}; this model needs {self.features} columns a row. "
+                "Give its features in their order.",
+                field="rows",
+            )
+        return values
