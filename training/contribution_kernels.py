@@ -9,9 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from training.booster_trees import CATEGORIES, THRESHOLD, THRESHOLD_BUT_ZERO
+
 ZERO = float(np.float32(1e-35))  # LightGBM takes values up to here for zero (kZeroThreshold)
 MOST_NODES = 64  # of a tree whose decisions fit into one whole number
 TILE = 8  # rows turned into columns at a time: a line of the cache of each column
+WORTH_REMEMBERING = 8  # rows of a block to a pattern, below which looking each up is as quick
 SCATTER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio (Knuth, section 6.4)
 
 
@@ -79,29 +82,35 @@ def fill_tables(groups, paths, values):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _decide(nodes, node, values, left):  # type: ignore[no-untyped-def]
-    """Whether each row goes left at a node: 255 or 0."""
-    kind, threshold = nodes.kinds[node], nodes.thresholds[node]
-    yes, no = np.uint8(255), np.uint8(0)
-    missing = yes if nodes.missing_left[node] else no
-    if kind == 0:
+    """Whether each row goes left at a node: 255 or 0. One question a loop, so that many rows are asked at once."""
+    kind, threshold, missing_left = nodes.kinds[node], nodes.thresholds[node], nodes.missing_left[node]
+    if kind == CATEGORIES:
         for i in range(len(values)):
-            value = values[i]
-            left[i] = (yes if value <= threshold else no) | (missing if value != value else no)
-    elif kind == 1:
+            left[i] = _is_among(nodes, node, values[i])
+    elif kind == THRESHOLD and missing_left:
         for i in range(len(values)):
-            value = values[i]
-            if value == 0 or value != value:
-                left[i] = missing
-            else:
-                left[i] = yes if value <= threshold else no
+            left[i] = not values[i] > threshold
+    elif kind == THRESHOLD:
+        for i in range(len(values)):
+            left[i] = values[i] <= threshold
+    elif missing_left:
+        for i in range(len(values)):
+            left[i] = (values[i] == 0) | (not values[i] > threshold)
     else:
-        words = nodes.words[nodes.first_words[node] : nodes.last_words[node]]
         for i in range(len(values)):
-            left[i] = no
-            if -1 < values[i] < 32 * len(words):
-                category = np.int64(values[i])
-                if words[category >> 5] >> (category & 31) & 1:
-                    left[i] = yes
+            left[i] = (values[i] != 0) & (values[i] <= threshold)
+    for i in range(len(values)):
+        left[i] = np.uint8(0) - left[i]
+
+
+@njit(cache=True, nogil=True)
+def _is_among(nodes, node, value):  # type: ignore[no-untyped-def]
+    """Whether a value, without what stands behind the point, is in a node's set of categories."""
+    first = nodes.first_words[node]
+    if not -1 < value < 32 * (nodes.last_words[node] - first):
+        return False
+    category = np.int64(value)
+    return nodes.words[first + (category >> 5)] >> (category & 31) & 1 == 1
 
 
 @njit(cache=True, nogil=True)
@@ -128,10 +137,11 @@ def _answer(groups, group, left, spare, index):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _patterns(left, count, memory, firsts, whose):  # type: ignore[no-untyped-def]
+def _patterns(left, count, most, memory, firsts, whose):  # type: ignore[no-untyped-def]
     """Which of a block's rows decide alike at all nodes of a tree.
 
-    Fills `firsts` with the first row of each pattern and `whose` with the pattern of each row; returns how many.
+    Fills `firsts` with the first row of each pattern and `whose` with the pattern of each row; returns how many
+    there are, or the number of rows as soon as there are more than `most`.
     """
     keys, packed, table_keys, table_places = memory
     keys[:] = 0
@@ -152,6 +162,8 @@ def _patterns(left, count, memory, firsts, whose):  # type: ignore[no-untyped-de
         while table_places[slot] >= 0 and table_keys[slot] != key:
             slot = (slot + 1) & last
         if table_places[slot] < 0:
+            if found == most:
+                return len(keys)
             table_keys[slot], table_places[slot] = key, found
             firsts[found] = i
             found += 1
@@ -160,19 +172,28 @@ def _patterns(left, count, memory, firsts, whose):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True)
-def _look_up(tables, tree, indices, rows, sums):  # type: ignore[no-untyped-def]
-    """A tree's contributions to its features, for some rows of a block: `sums`, a row a slot."""
-    groups, values = tables.groups, tables.values
+def _look_up(tables, tree, indices, sums):  # type: ignore[no-untyped-def]
+    """A tree's contributions to its features: `sums`, a row a slot. Two features at a time share the index."""
+    groups = tables.groups
     sums[:] = 0
     first = groups.group_bounds[tree]
     for group in range(first, groups.group_bounds[tree + 1]):
         begin, end = groups.feature_bounds[group], groups.feature_bounds[group + 1]
-        width, index = end - begin, indices[group - first]
-        for place in range(width):
-            own = sums[groups.feature_slots[begin + place]]
-            table = values[groups.table_bounds[group] + place : groups.table_bounds[group + 1]]
-            for i in range(len(rows)):
-                own[i] += table[np.int64(index[rows[i]]) * width]
+        index, width = indices[group - first], np.uint64(end - begin)
+        table = tables.values[groups.table_bounds[group] : groups.table_bounds[group + 1]]
+        for place in range(0, end - begin - 1, 2):
+            one, other = (
+                sums[groups.feature_slots[begin + place]],
+                sums[groups.feature_slots[begin + place + 1]],
+            )
+            for i in range(len(one)):
+                at = np.uint64(index[i]) * width + np.uint64(place)
+                one[i] += table[at]
+                other[i] += table[at + np.uint64(1)]
+        if (end - begin) & 1:
+            one, place = sums[groups.feature_slots[end - 1]], width - np.uint64(1)
+            for i in range(len(one)):
+                one[i] += table[np.uint64(index[i]) * width + place]
 
 
 @njit(cache=True, nogil=True)
@@ -219,20 +240,71 @@ def add_contributions(tables, rows, is_remembering, out):  # type: ignore[no-unt
         slots = groups.slots[groups.slot_bounds[tree] : groups.slot_bounds[tree + 1]]
         found = size
         if is_remembering and count <= MOST_NODES:
-            found = _patterns(left, count, memory, firsts, whose)
-        if 2 * found > size:
-            _look_up(tables, tree, indices, all_rows, of_tree[: len(slots), :size])
+            found = _patterns(left, count, size // WORTH_REMEMBERING, memory, firsts, whose)
+        if found == size:
+            _look_up(tables, tree, indices, of_tree[: len(slots), :size])
             for slot in range(len(slots)):
                 own, whole = of_tree[slot], sums[slots[slot]]
                 for i in range(size):
                     whole[i] += own[i]
-        else:
-            _look_up(tables, tree, indices, firsts[:found], of_tree[: len(slots), :found])
-            for slot in range(len(slots)):
-                own, whole = of_tree[slot], sums[slots[slot]]
-                for i in range(size):
-                    whole[i] += own[whose[i]]
+            continue
+        for group in range(groups.group_bounds[tree + 1] - first):
+            for i in range(found):  # a pattern's first row is never before its number
+                indices[group, i] = indices[group, firsts[i]]
+        _look_up(tables, tree, indices, of_tree[: len(slots), :found])
+        for slot in range(len(slots)):
+            own, whole = of_tree[slot], sums[slots[slot]]
+            for i in range(size):
+                whole[i] += own[np.uint64(whose[i])]
     for begin in range(0, size, TILE):
         for column in range(len(used)):
             for i in range(begin, min(begin + TILE, size)):
                 out[i, used[column]] = sums[column, i]
+
+
+@njit(cache=True, nogil=True)
+def _goes_left(nodes, node, value):  # type: ignore[no-untyped-def]
+    """As `_decide` for one row."""
+    kind = nodes.kinds[node]
+    if kind == CATEGORIES:
+        return _is_among(nodes, node, value)
+    if value != value or (kind == THRESHOLD_BUT_ZERO and value == 0):
+        return nodes.missing_left[node]
+    return value <= nodes.thresholds[node]
+
+
+@njit(cache=True, nogil=True)
+def add_few(tables, rows, out):  # type: ignore[no-untyped-def]
+    """As `add_contributions`, one row after the other: sooner done for the few rows of a request."""
+    groups, nodes, used, values = tables.groups, tables.nodes, tables.used, tables.values
+    trees = len(groups.node_bounds) - 1
+    row, sums, of_tree = np.empty(len(used)), np.empty(len(used)), np.zeros(len(used))
+    left = np.empty(len(nodes.kinds), np.int64)
+    for i in range(len(rows)):
+        sums[:] = 0
+        for column in range(len(used)):
+            value = rows[i, used[column]]
+            row[column] = 0.0 if -ZERO <= value <= ZERO else value
+        for node in range(len(left)):
+            left[node] = _goes_left(nodes, node, row[nodes.columns[node]])
+        for tree in range(trees):
+            begin = groups.node_bounds[tree]
+            for group in range(groups.group_bounds[tree], groups.group_bounds[tree + 1]):
+                index, bit = 0, 1
+                for answer in range(groups.answer_bounds[group], groups.answer_bounds[group + 1]):
+                    yes = 1
+                    for step in range(groups.step_bounds[answer], groups.step_bounds[answer + 1]):
+                        yes &= left[begin + groups.step_nodes[step]] ^ (groups.step_flips[step] & 1)
+                    index += yes * bit
+                    bit += bit
+                first = groups.feature_bounds[group]
+                width = groups.feature_bounds[group + 1] - first
+                start = groups.table_bounds[group] + index * width
+                for place in range(width):
+                    of_tree[groups.feature_slots[first + place]] += values[start + place]
+            for slot in range(groups.slot_bounds[tree], groups.slot_bounds[tree + 1]):
+                own = slot - groups.slot_bounds[tree]
+                sums[groups.slots[slot]] += of_tree[own]
+                of_tree[own] = 0
+        for column in range(len(used)):
+            out[i, used[column]] = sums[column]

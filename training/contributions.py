@@ -23,12 +23,11 @@ from training.leaf_tables import LeafTables, leaf_tables
 if TYPE_CHECKING:
     import lightgbm
 
-# Below this many rows one thread answers sooner than several can be woken, and few rows decide alike.
+# Up to here rows are done one by one, and below this one thread answers sooner than several can be woken.
+FEW_ROWS = 4
 ROWS_FOR_THREADS = 512
-ROWS_TO_REMEMBER = 64
-# Rows together: the more, the more of them decide alike; what they add up to still lies in the cache.
-BLOCK = 4096
-BLOCK_WITHOUT_MEMORY = 512
+# Rows done together: the more, the more of them decide alike, and a tree's part of them still fits in the cache.
+BLOCK = 2048
 
 
 class TreeContributions:
@@ -65,8 +64,8 @@ class TreeContributions:
         except TooManyFeatures:
             tables = None
         contributions = cls(booster, trees, tables)
-        for is_remembering in (False, True):  # compiled loops are read from disk now, not at the first call
-            contributions._fill(np.zeros((1, trees.features)), np.zeros((1, trees.features + 1)), is_remembering)
+        for size in (1, FEW_ROWS + 1):  # compiled loops are read from disk now, not at the first call
+            contributions.of(np.zeros((size, trees.features)))
         return contributions
 
     @property
@@ -74,9 +73,7 @@ class TreeContributions:
         """Whether tables answer, not LightGBM."""
         return self._tables is not None
 
-    def of(
-        self, rows: np.ndarray, *, threads: int = 0, is_remembering: bool = True
-    ) -> NDArray[np.float64]:
+    def of(self, rows: np.ndarray, *, threads: int = 0, is_remembering: bool = True) -> NDArray[np.float64]:
         """What each feature adds to each row's raw score, and the expected value: (rows, features + 1).
 
         NaN is a missing value. A row's numbers add up to its raw score. They are the same to the last bit
@@ -92,23 +89,24 @@ class TreeContributions:
         if self._tables is None:
             return self._by_lightgbm(values, threads)
         out = np.zeros((len(values), self.features + 1))
-        remembers = is_remembering and len(values) >= ROWS_TO_REMEMBER
         threads = threads or os.cpu_count() or 1
-        block = min(BLOCK if remembers else BLOCK_WITHOUT_MEMORY, -(-len(values) // threads) or 1)
-        parts = [slice(begin, begin + block) for begin in range(0, len(values), block)]
-        if threads == 1 or len(parts) < 2:
-            for part in parts:
-                self._fill(values[part], out[part], remembers)
+        size = min(BLOCK, -(-len(values) // threads) or 1)
+        blocks = [slice(begin, begin + size) for begin in range(0, len(values), size)]
+        if threads == 1 or len(blocks) < 2:
+            for block in blocks:
+                self._fill(values[block], out[block], is_remembering)
             return out
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(lambda part: self._fill(values[part], out[part], remembers), parts):
+            for _ in pool.map(lambda block: self._fill(values[block], out[block], is_remembering), blocks):
                 pass
         return out
 
     def _fill(self, rows: np.ndarray, out: np.ndarray, is_remembering: bool) -> None:
-        if self._tables is not None:
+        if len(rows) <= FEW_ROWS:
+            kernels.add_few(self._tables, rows, out)
+        else:
             kernels.add_contributions(self._tables, rows, is_remembering, out)
-            out[:, -1] = self.base
+        out[:, -1] = self.base
 
     def _by_lightgbm(self, rows: np.ndarray, threads: int) -> NDArray[np.float64]:
         if not len(rows):

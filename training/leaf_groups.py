@@ -115,7 +115,11 @@ def _group(tree: Tree, top: int, way: list[Step]) -> LeafGroup:
 
 
 def _leaf(
-    tree: Tree, leaf: int, way: list[Step], places: dict[int, int], bits: tuple[dict[int, int], dict[int, int]]
+    tree: Tree,
+    leaf: int,
+    way: list[Step],
+    places: dict[int, int],
+    bits: tuple[dict[int, int], dict[int, int]],
 ) -> GroupedLeaf:
     before, node_bits = bits
     shares: dict[int, float] = {}
@@ -128,6 +132,7 @@ def _leaf(
         masks[feature] = masks.get(feature, 0) | bit
         wanted[feature] = wanted.get(feature, 0) | (bit if left else 0)
     path = tuple(
-        PathFeature(places[feature], masks[feature], wanted[feature], share) for feature, share in shares.items()
+        PathFeature(places[feature], masks[feature], wanted[feature], share)
+        for feature, share in shares.items()
     )
     return GroupedLeaf(float(tree.leaf_values[-leaf - 1]), path)
