@@ -1,12 +1,10 @@
-"""The trees of a LightGBM booster as arrays, read from its text: what each node asks, what each leaf holds."""
+"""The trees of a LightGBM booster, read from its text: what each node asks, what each leaf holds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeVar
 
 # Bits of LightGBM's decision_type (include/LightGBM/tree.h): bit 0 a category, bit 1 missing goes left,
 # bits 2 and 3 what counts as missing.
@@ -14,6 +12,8 @@ _CATEGORY, _MISSING_LEFT = 1, 2
 _NOTHING_MISSING, _ZERO_MISSING = 0, 1
 # How a node decides: by a threshold, by a threshold with zero counted as missing, by a set of categories.
 THRESHOLD, THRESHOLD_BUT_ZERO, CATEGORIES = range(3)
+
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -25,46 +25,56 @@ class Tree:
     had weights.
     """
 
-    features: NDArray[np.int64]
-    thresholds: NDArray[np.float64]
-    decisions: NDArray[np.int64]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    node_counts: NDArray[np.float64]
-    leaf_values: NDArray[np.float64]
-    leaf_counts: NDArray[np.float64]
-    category_bounds: NDArray[np.int64]
-    category_words: NDArray[np.int64]
+    features: tuple[int, ...]
+    thresholds: tuple[float, ...]
+    decisions: tuple[int, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    node_counts: tuple[int, ...]
+    leaf_values: tuple[float, ...]
+    leaf_counts: tuple[int, ...]
+    category_bounds: tuple[int, ...]
+    category_words: tuple[int, ...]
     is_linear: bool
 
-    @property
-    def kinds(self) -> NDArray[np.int64]:
-        """How each node decides: THRESHOLD, THRESHOLD_BUT_ZERO or CATEGORIES."""
-        zero = ((self.decisions >> 2) & 3) == _ZERO_MISSING
-        kinds = np.where(zero, THRESHOLD_BUT_ZERO, THRESHOLD)
-        return np.where(self.decisions & _CATEGORY, CATEGORIES, kinds)
+    def kind(self, node: int) -> int:
+        """How a node decides: THRESHOLD, THRESHOLD_BUT_ZERO or CATEGORIES."""
+        if self.decisions[node] & _CATEGORY:
+            return CATEGORIES
+        return THRESHOLD_BUT_ZERO if self._missing(node) == _ZERO_MISSING else THRESHOLD
 
-    @property
-    def missing_left(self) -> NDArray[np.bool_]:
-        """Whether a missing value goes left; where a node knows none, LightGBM takes it for zero."""
-        as_zero = ((self.decisions >> 2) & 3) == _NOTHING_MISSING
-        left = np.where(as_zero, self.thresholds >= 0, (self.decisions & _MISSING_LEFT) > 0)
-        return left & ((self.decisions & _CATEGORY) == 0)
+    def missing_left(self, node: int) -> bool:
+        """Whether a missing value goes left; a node that has seen none takes it for zero, as LightGBM does."""
+        if self.decisions[node] & _CATEGORY:
+            return False
+        if self._missing(node) == _NOTHING_MISSING:
+            return self.thresholds[node] >= 0
+        return bool(self.decisions[node] & _MISSING_LEFT)
 
-    @cached_property
-    def expected(self) -> float:
-        """The mean of the leaves over the training's rows, added up as LightGBM does: leaf by leaf."""
-        if len(self.features) == 0:
-            return float(self.leaf_values[0])
-        all_rows, total = float(self.node_counts[0]), 0.0
-        for count, value in zip(self.leaf_counts.tolist(), self.leaf_values.tolist(), strict=True):
-            total += count / all_rows * value
-        return total
+    def categories(self, node: int) -> tuple[int, int]:
+        """Where the words of a node's set of categories begin and end; nowhere if it asks for a threshold."""
+        if not self.decisions[node] & _CATEGORY:
+            return 0, 0
+        number = int(self.thresholds[node])
+        return self.category_bounds[number], self.category_bounds[number + 1]
 
     def share(self, node: int, child: int) -> float:
         """The share of a node's training rows that went on to a child; 0 where no row came to the node."""
         count = self.node_counts[child] if child >= 0 else self.leaf_counts[-child - 1]
-        return float(count / self.node_counts[node]) if self.node_counts[node] else 0.0
+        return count / self.node_counts[node] if self.node_counts[node] else 0.0
+
+    @property
+    def expected(self) -> float:
+        """The mean of the leaves over the training's rows, added up as LightGBM does: leaf by leaf."""
+        if not self.features:
+            return self.leaf_values[0]
+        total = 0.0
+        for count, value in zip(self.leaf_counts, self.leaf_values, strict=True):
+            total += count / self.node_counts[0] * value
+        return total
+
+    def _missing(self, node: int) -> int:
+        return (self.decisions[node] >> 2) & 3
 
 
 @dataclass(frozen=True)
@@ -94,16 +104,16 @@ def booster_trees(text: str) -> BoosterTrees:
 
 def _tree(said: dict[str, str]) -> Tree:
     return Tree(
-        features=_whole(said, "split_feature"),
-        thresholds=_numbers(said, "threshold"),
-        decisions=_whole(said, "decision_type"),
-        left=_whole(said, "left_child"),
-        right=_whole(said, "right_child"),
-        node_counts=_numbers(said, "internal_count"),
-        leaf_values=_numbers(said, "leaf_value"),
-        leaf_counts=_numbers(said, "leaf_count"),
-        category_bounds=_whole(said, "cat_boundaries"),
-        category_words=_whole(said, "cat_threshold"),
+        features=_numbers(int, said, "split_feature"),
+        thresholds=_numbers(float, said, "threshold"),
+        decisions=_numbers(int, said, "decision_type"),
+        left=_numbers(int, said, "left_child"),
+        right=_numbers(int, said, "right_child"),
+        node_counts=_numbers(int, said, "internal_count"),
+        leaf_values=_numbers(float, said, "leaf_value"),
+        leaf_counts=_numbers(int, said, "leaf_count"),
+        category_bounds=_numbers(int, said, "cat_boundaries"),
+        category_words=_numbers(int, said, "cat_threshold"),
         is_linear=said.get("is_linear", "0").strip() == "1",
     )
 
@@ -113,9 +123,5 @@ def _said(block: str) -> dict[str, str]:
     return {name: value for name, equals, value in pairs if equals}
 
 
-def _numbers(said: dict[str, str], name: str) -> NDArray[np.float64]:
-    return np.array(said.get(name, "").split(), np.float64)
-
-
-def _whole(said: dict[str, str], name: str) -> NDArray[np.int64]:
-    return np.array(said.get(name, "").split(), np.int64)
+def _numbers(kind: Callable[[str], _Number], said: dict[str, str], name: str) -> tuple[_Number, ...]:
+    return tuple(map(kind, said.get(name, "").split()))

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 # Up to here rows are done one by one, and below this one thread answers sooner than several can be woken.
 FEW_ROWS = 4
 ROWS_FOR_THREADS = 512
-# Rows done together: the more, the more of them decide alike, and a tree's part of them still fits in the cache.
-BLOCK = 2048
+BLOCK = 2048  # rows done together: a tree's tables are read once for all of them
 
 
 class TreeContributions:
@@ -73,13 +72,12 @@ class TreeContributions:
         """Whether tables answer, not LightGBM."""
         return self._tables is not None
 
-    def of(self, rows: np.ndarray, *, threads: int = 0, is_remembering: bool = True) -> NDArray[np.float64]:
+    def of(self, rows: np.ndarray, *, threads: int = 0) -> NDArray[np.float64]:
         """What each feature adds to each row's raw score, and the expected value: (rows, features + 1).
 
-        NaN is a missing value. A row's numbers add up to its raw score. They are the same to the last bit
-        whatever rows stand beside it, however many `threads` there are (0: one a core), and whether or not
-        `is_remembering` lets rows that decide alike in a tree share its contributions, which is only faster.
-        Of a booster with several scores each has its features + 1 columns, as LightGBM gives them.
+        NaN is a missing value. A row's numbers add up to its raw score, and are the same to the last bit
+        whatever rows stand beside it and however many `threads` there are (0: one a core). Of a booster with
+        several scores each has its features + 1 columns, as LightGBM gives them.
 
         Raises InvalidInput where `rows` is not a table of `features` columns of numbers.
         """
@@ -94,18 +92,18 @@ class TreeContributions:
         blocks = [slice(begin, begin + size) for begin in range(0, len(values), size)]
         if threads == 1 or len(blocks) < 2:
             for block in blocks:
-                self._fill(values[block], out[block], is_remembering)
+                self._fill(values[block], out[block])
             return out
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(lambda block: self._fill(values[block], out[block], is_remembering), blocks):
+            for _ in pool.map(lambda block: self._fill(values[block], out[block]), blocks):
                 pass
         return out
 
-    def _fill(self, rows: np.ndarray, out: np.ndarray, is_remembering: bool) -> None:
+    def _fill(self, rows: np.ndarray, out: np.ndarray) -> None:
         if len(rows) <= FEW_ROWS:
             kernels.add_few(self._tables, rows, out)
         else:
-            kernels.add_contributions(self._tables, rows, is_remembering, out)
+            kernels.add_contributions(self._tables, rows, out)
         out[:, -1] = self.base
 
     def _by_lightgbm(self, rows: np.ndarray, threads: int) -> NDArray[np.float64]:

@@ -61,27 +61,27 @@ def leaf_groups(tree: Tree) -> Iterator[LeafGroup]:
 
     Raises TooManyFeatures where a single leaf needs more.
     """
-    if len(tree.features) == 0:
+    if not tree.features:
         return
     inner = _inner_nodes(tree)
     waiting: list[tuple[int, list[Step]]] = [(0, [])]
     while waiting:
         node, way = waiting.pop()
-        before = len({int(tree.features[passed]) for passed, _ in way})
+        before = len({tree.features[passed] for passed, _ in way})
         if before + (inner[node] if node >= 0 else 0) <= MOST_ANSWERS:
             yield _group(tree, node, way)
         elif node < 0:
             raise TooManyFeatures
         else:
-            waiting.append((int(tree.right[node]), [*way, (node, False)]))
-            waiting.append((int(tree.left[node]), [*way, (node, True)]))
+            waiting.append((tree.right[node], [*way, (node, False)]))
+            waiting.append((tree.left[node], [*way, (node, True)]))
 
 
 def _inner_nodes(tree: Tree) -> list[int]:
     """How many nodes each node's subtree has, itself included."""
     order, inner = [0], [1] * len(tree.features)
     for node in order:
-        order += [int(child[node]) for child in (tree.left, tree.right) if child[node] >= 0]
+        order += [child[node] for child in (tree.left, tree.right) if child[node] >= 0]
     for node in reversed(order):
         inner[node] += sum(inner[child[node]] for child in (tree.left, tree.right) if child[node] >= 0)
     return inner
@@ -94,7 +94,7 @@ def _group(tree: Tree, top: int, way: list[Step]) -> LeafGroup:
     """
     steps: dict[int, tuple[Step, ...]] = {}
     for step in way:
-        feature = int(tree.features[step[0]])
+        feature = tree.features[step[0]]
         steps[feature] = (*steps.get(feature, ()), step)
     bits = {feature: 1 << place for place, feature in enumerate(steps)}
     answers, node_bits, leaves = list(steps.values()), {}, []
@@ -105,12 +105,12 @@ def _group(tree: Tree, top: int, way: list[Step]) -> LeafGroup:
         if node < 0:
             leaves.append(_leaf(tree, node, taken, places, (bits, node_bits)))
             continue
-        feature = int(tree.features[node])
+        feature = tree.features[node]
         places.setdefault(feature, len(places))
         node_bits[node] = 1 << len(answers)
         answers.append((*steps.get(feature, ()), (node, True)))
-        waiting.append((int(tree.right[node]), [*taken, (node, False)]))
-        waiting.append((int(tree.left[node]), [*taken, (node, True)]))
+        waiting.append((tree.right[node], [*taken, (node, False)]))
+        waiting.append((tree.left[node], [*taken, (node, True)]))
     return LeafGroup(tuple(answers), tuple(places), tuple(leaves))
 
 
@@ -126,7 +126,7 @@ def _leaf(
     masks, wanted = dict(before), dict(before)
     children = [node for node, _ in way[1:]] + [leaf]
     for (node, left), child in zip(way, children, strict=True):
-        feature = int(tree.features[node])
+        feature = tree.features[node]
         shares[feature] = shares.get(feature, 1.0) * tree.share(node, child)
         bit = node_bits.get(node, 0)
         masks[feature] = masks.get(feature, 0) | bit
@@ -135,4 +135,4 @@ def _leaf(
         PathFeature(places[feature], masks[feature], wanted[feature], share)
         for feature, share in shares.items()
     )
-    return GroupedLeaf(float(tree.leaf_values[-leaf - 1]), path)
+    return GroupedLeaf(tree.leaf_values[-leaf - 1], path)

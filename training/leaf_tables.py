@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training import contribution_kernels as kernels
-from training.booster_trees import CATEGORIES, BoosterTrees, Tree
+from training.booster_trees import BoosterTrees, Tree
 from training.leaf_groups import GroupedLeaf, LeafGroup, TooManyFeatures, leaf_groups
 
 # 256 MB. 300 trees of 31 leaves, 6 deep, take about 30; whoever has more is explained by LightGBM itself.
@@ -38,19 +38,17 @@ class Nodes(NamedTuple):
 class Groups(NamedTuple):
     """Where the groups of leaves are, and what they ask.
 
-    A tree has nodes, groups and slots (its features, as places among those that split); a group has answers, a
-    table and features (as slots of its tree); an answer has steps (a node of the tree, and 255 where the row
-    must not go left there, else 0).
+    A tree has nodes and groups; a group has answers, a table and features (as places among those that split);
+    an answer has steps: a node of the tree, counted from its first, and 255 where the row must not go left
+    there, else 0.
     """
 
     node_bounds: Ints
     group_bounds: Ints
-    slot_bounds: Ints
-    slots: Ints
     answer_bounds: Ints
     table_bounds: Ints
     feature_bounds: Ints
-    feature_slots: Ints
+    feature_columns: Ints
     step_bounds: Ints
     step_nodes: Ints
     step_flips: NDArray[np.uint8]
@@ -80,61 +78,47 @@ class _Paths(NamedTuple):
 def leaf_tables(booster: BoosterTrees) -> LeafTables:
     """Lay a booster out; raises TooManyFeatures where its tables would be too large."""
     by_tree = [list(leaf_groups(tree)) for tree in booster.trees]
-    flat = [group for groups in by_tree for group in groups]
-    used = np.unique(np.concatenate([np.empty(0, np.int64), *(tree.features for tree in booster.trees)]))
-    table_bounds = _bounds((len(group.features) << len(group.answers)) for group in flat)
-    if table_bounds[-1] > MOST_VALUES:
+    used = np.array(sorted({feature for tree in booster.trees for feature in tree.features}), np.int64)
+    groups = _groups(booster.trees, by_tree, used)
+    if groups.table_bounds[-1] > MOST_VALUES:
         raise TooManyFeatures
-    groups = _groups(booster.trees, by_tree, used, table_bounds)
-    values = np.zeros(int(table_bounds[-1]))
-    kernels.fill_tables(groups, _paths(flat), values)
+    values = np.zeros(int(groups.table_bounds[-1]))
+    kernels.fill_tables(groups, _paths([group for groups in by_tree for group in groups]), values)
     return LeafTables(used, _nodes(booster.trees, used), groups, values)
 
 
 def _nodes(trees: Sequence[Tree], used: Ints) -> Nodes:
-    first, last, words, begin = [], [], [], 0
-    for tree in trees:
-        asked = np.where(tree.kinds == CATEGORIES, tree.thresholds, 0).astype(np.int64)
-        bounds = tree.category_bounds if len(tree.category_bounds) else np.zeros(2, np.int64)
-        first.append(begin + bounds[asked])
-        last.append(begin + bounds[asked + 1])
-        words.append(tree.category_words)
-        begin += len(tree.category_words)
+    nodes = [(tree, node) for tree in trees for node in range(len(tree.features))]
+    before = dict(
+        zip(map(id, trees), _bounds(len(tree.category_words) for tree in trees).tolist(), strict=False)
+    )
+    words = [(before[id(tree)] + place for place in tree.categories(node)) for tree, node in nodes]
+    first, last = np.array([[*both] for both in words], np.int64).reshape(-1, 2).T.copy()
     return Nodes(
-        columns=np.searchsorted(used, _joined(tree.features for tree in trees)),
-        kinds=_joined(tree.kinds for tree in trees),
-        thresholds=np.concatenate([np.empty(0), *(tree.thresholds for tree in trees)]),
-        missing_left=np.concatenate([np.empty(0, bool), *(tree.missing_left for tree in trees)]),
-        first_words=_joined(first),
-        last_words=_joined(last),
-        words=_joined(words),
+        columns=np.searchsorted(used, [tree.features[node] for tree, node in nodes]),
+        kinds=np.array([tree.kind(node) for tree, node in nodes], np.int64),
+        thresholds=np.array([tree.thresholds[node] for tree, node in nodes], np.float64),
+        missing_left=np.array([tree.missing_left(node) for tree, node in nodes], np.bool_),
+        first_words=first,
+        last_words=last,
+        words=np.array([word for tree in trees for word in tree.category_words], np.int64),
     )
 
 
-def _groups(
-    trees: Sequence[Tree], by_tree: Sequence[list[LeafGroup]], used: Ints, table_bounds: Ints
-) -> Groups:
-    flat = [group for groups in by_tree for group in groups]
-    steps = [answer for group in flat for answer in group.answers]
-    slots = [np.unique(tree.features) for tree in trees]
-    by_slot = (
-        np.searchsorted(own, group.features)
-        for own, groups in zip(slots, by_tree, strict=True)
-        for group in groups
-    )
-    taken = list(itertools.chain.from_iterable(steps))
+def _groups(trees: Sequence[Tree], by_tree: Sequence[list[LeafGroup]], used: Ints) -> Groups:
+    groups = [group for groups in by_tree for group in groups]
+    answers = [answer for group in groups for answer in group.answers]
+    steps = [step for answer in answers for step in answer]
     return Groups(
         node_bounds=_bounds(len(tree.features) for tree in trees),
         group_bounds=_bounds(len(groups) for groups in by_tree),
-        slot_bounds=_bounds(len(own) for own in slots),
-        slots=np.searchsorted(used, _joined(slots)),
-        answer_bounds=_bounds(len(group.answers) for group in flat),
-        table_bounds=table_bounds,
-        feature_bounds=_bounds(len(group.features) for group in flat),
-        feature_slots=_joined(by_slot),
-        step_bounds=_bounds(len(answer) for answer in steps),
-        step_nodes=np.array([node for node, _ in taken], np.int64),
-        step_flips=np.array([0 if left else 255 for _, left in taken], np.uint8),
+        answer_bounds=_bounds(len(group.answers) for group in groups),
+        table_bounds=_bounds(len(group.features) << len(group.answers) for group in groups),
+        feature_bounds=_bounds(len(group.features) for group in groups),
+        feature_columns=np.searchsorted(used, [feature for group in groups for feature in group.features]),
+        step_bounds=_bounds(len(answer) for answer in answers),
+        step_nodes=np.array([node for node, _ in steps], np.int64),
+        step_flips=np.array([0 if left else 255 for _, left in steps], np.uint8),
     )
 
 
@@ -154,7 +138,3 @@ def _paths(groups: Sequence[LeafGroup]) -> _Paths:
 
 def _bounds(sizes: Iterable[int]) -> Ints:
     return np.array([0, *itertools.accumulate(sizes)], np.int64)
-
-
-def _joined(arrays: Iterable[NDArray[Any]]) -> Ints:
-    return np.concatenate([np.empty(0, np.int64), *arrays]).astype(np.int64)
