@@ -23,9 +23,8 @@ from training.leaf_tables import LeafTables, leaf_tables
 if TYPE_CHECKING:
     import lightgbm
 
-# Up to here rows are done one by one, and below this one thread answers sooner than several can be woken.
-FEW_ROWS = 4
-ROWS_FOR_THREADS = 512
+FEW_ROWS = 4  # up to here rows are sooner done one by one
+ROWS_FOR_THREADS = 512  # below this one thread answers sooner than several can be woken
 BLOCK = 2048  # rows done together: a tree's tables are read once for all of them
 
 
@@ -33,14 +32,11 @@ class TreeContributions:
     """The contributions of a booster's features to its raw score, in log-odds where its objective is binary.
 
     `features` is the number of columns of a row, `base` the expected value: the raw score's mean over the rows
-    of the training, NaN where the booster gives several scores. `is_looked_up` is False where the booster has
-    paths of too many features or too many trees for tables, or several scores; LightGBM then explains it, some
-    thirty times as slowly.
+    of the training, NaN where the booster gives several scores.
     """
 
-    def __init__(self, booster: lightgbm.Booster, trees: BoosterTrees, tables: LeafTables | None) -> None:
-        self._booster = booster
-        self._tables = tables
+    def __init__(self, trees: BoosterTrees, by: LeafTables | lightgbm.Booster) -> None:
+        self._by = by
         self.features = trees.features
         self.base = float("nan") if trees.scores > 1 else float(sum(tree.expected for tree in trees.trees))
 
@@ -50,7 +46,8 @@ class TreeContributions:
 
         Later changes of the booster are not seen. Raises InvalidInput for linear trees, which nobody explains.
         """
-        trees = booster_trees(booster.model_to_string())
+        text = booster.model_to_string()
+        trees = booster_trees(text)
         if trees.is_linear:
             raise InvalidInput(
                 zh="模型的叶子含线性模型，其特征贡献没有定义。请用 linear_tree=false 重新训练。",
@@ -58,19 +55,19 @@ class TreeContributions:
                 "Train it again with linear_tree=false.",
                 field="booster",
             )
-        try:
-            tables = leaf_tables(trees) if trees.scores == 1 else None
-        except TooManyFeatures:
-            tables = None
-        contributions = cls(booster, trees, tables)
+        contributions = cls(trees, _tables_or_booster(trees, text))
         for size in (1, FEW_ROWS + 1):  # compiled loops are read from disk now, not at the first call
             contributions.of(np.zeros((size, trees.features)))
         return contributions
 
     @property
     def is_looked_up(self) -> bool:
-        """Whether tables answer, not LightGBM."""
-        return self._tables is not None
+        """Whether tables answer; else LightGBM itself does, some thirty times as slowly.
+
+        That is so where a path has more than eight features, where there are too many trees for memory, and
+        where there are several scores.
+        """
+        return isinstance(self._by, LeafTables)
 
     def of(self, rows: np.ndarray, *, threads: int = 0) -> NDArray[np.float64]:
         """What each feature adds to each row's raw score, and the expected value: (rows, features + 1).
@@ -82,36 +79,22 @@ class TreeContributions:
         Raises InvalidInput where `rows` is not a table of `features` columns of numbers.
         """
         values = self._checked(rows)
-        if len(values) < ROWS_FOR_THREADS:
-            threads = 1
-        if self._tables is None:
-            return self._by_lightgbm(values, threads)
+        if not isinstance(self._by, LeafTables):
+            return _by_lightgbm(self._by, values, threads)
         out = np.zeros((len(values), self.features + 1))
-        threads = threads or os.cpu_count() or 1
+        out[:, -1] = self.base
+        threads = 1 if len(values) < ROWS_FOR_THREADS else threads or os.cpu_count() or 1
         size = min(BLOCK, -(-len(values) // threads) or 1)
         blocks = [slice(begin, begin + size) for begin in range(0, len(values), size)]
-        if threads == 1 or len(blocks) < 2:
+        fill = kernels.add_few if len(values) <= FEW_ROWS else kernels.add_contributions
+        if threads == 1:
             for block in blocks:
-                self._fill(values[block], out[block])
+                fill(self._by, values[block], out[block])
             return out
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(lambda block: self._fill(values[block], out[block]), blocks):
+            for _ in pool.map(lambda block: fill(self._by, values[block], out[block]), blocks):
                 pass
         return out
-
-    def _fill(self, rows: np.ndarray, out: np.ndarray) -> None:
-        if len(rows) <= FEW_ROWS:
-            kernels.add_few(self._tables, rows, out)
-        else:
-            kernels.add_contributions(self._tables, rows, out)
-        out[:, -1] = self.base
-
-    def _by_lightgbm(self, rows: np.ndarray, threads: int) -> NDArray[np.float64]:
-        if not len(rows):
-            one = self._by_lightgbm(np.zeros((1, self.features)), 1)
-            return one[:0]
-        told = self._booster.predict(rows, pred_contrib=True, num_threads=threads)
-        return np.asarray(told, np.float64)
 
     def _checked(self, rows: np.ndarray) -> NDArray[np.float64]:
         try:
@@ -131,3 +114,20 @@ class TreeContributions:
                 field="rows",
             )
         return values
+
+
+def _tables_or_booster(trees: BoosterTrees, text: str) -> LeafTables | lightgbm.Booster:
+    import lightgbm
+
+    if trees.scores > 1:
+        return lightgbm.Booster(model_str=text)
+    try:
+        return leaf_tables(trees)
+    except TooManyFeatures:
+        return lightgbm.Booster(model_str=text)
+
+
+def _by_lightgbm(booster: lightgbm.Booster, rows: np.ndarray, threads: int) -> NDArray[np.float64]:
+    if not len(rows):
+        return _by_lightgbm(booster, np.zeros((1, rows.shape[1])), 1)[:0]
+    return np.asarray(booster.predict(rows, pred_contrib=True, num_threads=threads), np.float64)

@@ -97,7 +97,8 @@ def _group(tree: Tree, top: int, way: list[Step]) -> LeafGroup:
         feature = tree.features[step[0]]
         steps[feature] = (*steps.get(feature, ()), step)
     bits = {feature: 1 << place for place, feature in enumerate(steps)}
-    answers, node_bits, leaves = list(steps.values()), {}, []
+    node_bits: dict[int, int] = {}
+    answers, leaves = list(steps.values()), []
     places = {feature: place for place, feature in enumerate(steps)}
     waiting = [(top, way)]
     while waiting:

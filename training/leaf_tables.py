@@ -89,18 +89,18 @@ def leaf_tables(booster: BoosterTrees) -> LeafTables:
 
 def _nodes(trees: Sequence[Tree], used: Ints) -> Nodes:
     nodes = [(tree, node) for tree in trees for node in range(len(tree.features))]
-    before = dict(
-        zip(map(id, trees), _bounds(len(tree.category_words) for tree in trees).tolist(), strict=False)
-    )
-    words = [(before[id(tree)] + place for place in tree.categories(node)) for tree, node in nodes]
-    first, last = np.array([[*both] for both in words], np.int64).reshape(-1, 2).T.copy()
+    sets, before = [], 0
+    for tree in trees:
+        own = map(tree.categories, range(len(tree.features)))
+        sets += [(before + first, before + last) for first, last in own]
+        before += len(tree.category_words)
     return Nodes(
         columns=np.searchsorted(used, [tree.features[node] for tree, node in nodes]),
         kinds=np.array([tree.kind(node) for tree, node in nodes], np.int64),
         thresholds=np.array([tree.thresholds[node] for tree, node in nodes], np.float64),
         missing_left=np.array([tree.missing_left(node) for tree, node in nodes], np.bool_),
-        first_words=first,
-        last_words=last,
+        first_words=np.array([first for first, _ in sets], np.int64),
+        last_words=np.array([last for _, last in sets], np.int64),
         words=np.array([word for tree in trees for word in tree.category_words], np.int64),
     )
 
