@@ -153,9 +153,7 @@ def test_contributions_are_those_of_shap_s_own_walk_through_the_trees() -> None:
     explainer.model.model_type = "internal"
     told = TreeContributions.compiled(booster).of(rows[:40])
     expected = explainer.shap_values(rows[:40], check_additivity=False)
-    np.testing.assert_allclose(
-        told[:, :-1], expected, rtol=0, atol=1e-5
-    )  # its thresholds are of single precision
+    np.testing.assert_allclose(told[:, :-1], expected, rtol=0, atol=1e-9)
 
 
 def by_definition(booster: lightgbm.Booster, row: np.ndarray) -> list[float]:
@@ -210,6 +208,15 @@ def test_a_leaf_that_no_row_of_the_training_reached_still_explains_its_rows() ->
     assert np.isnan(booster.predict(chosen, pred_contrib=True)).any()
     told = TreeContributions.compiled(booster).of(chosen)
     np.testing.assert_allclose(told[:, :-1], [by_definition(booster, row) for row in chosen], atol=1e-12)
+
+
+def test_a_category_is_what_stands_before_the_point_and_goes_right_where_nobody_knows_it() -> None:
+    rows = np.repeat([[0.0], [1.0], [33.0]], 50, axis=0)
+    told = lightgbm.Dataset(rows, rows[:, 0] == 0, categorical_feature=[0])
+    booster = lightgbm.train({**QUIET, "min_data_per_group": 1, "max_cat_to_onehot": 1}, told, 2)
+    asked = np.array([0, -0.0, -0.9, 0.9, 1, 33, -1, 2, 64, 1e12, -1e12, np.nan, np.inf, -np.inf])
+    contributions = assert_equal(booster, asked[:, None])[:, 0]
+    np.testing.assert_array_equal(contributions > 0, [True] * 4 + [False] * 10)
 
 
 def test_a_feature_that_never_splits_contributes_nothing() -> None:

@@ -88,10 +88,7 @@ def _inner_nodes(tree: Tree) -> list[int]:
 
 
 def _group(tree: Tree, top: int, way: list[Step]) -> LeafGroup:
-    """One answer for each feature before `top`: every step at its nodes is taken; one for each node from there.
-
-    The latter is yes only where the former is, too: where the way to `top` is left, its nodes do not matter.
-    """
+    """One answer for each feature before `top`: every step at its nodes is taken; one for each node from there."""
     steps: dict[int, tuple[Step, ...]] = {}
     for step in way:
         feature = tree.features[step[0]]
@@ -109,7 +106,7 @@ def _group(tree: Tree, top: int, way: list[Step]) -> LeafGroup:
         feature = tree.features[node]
         places.setdefault(feature, len(places))
         node_bits[node] = 1 << len(answers)
-        answers.append((*steps.get(feature, ()), (node, True)))
+        answers.append(((node, True),))
         waiting.append((tree.right[node], [*taken, (node, False)]))
         waiting.append((tree.left[node], [*taken, (node, True)]))
     return LeafGroup(tuple(answers), tuple(places), tuple(leaves))
