@@ -17,8 +17,11 @@ from data_contracts.progress import Progress, silent
 from data_contracts.records import Records
 from features.catalogue import Catalogue, load_catalogue
 from features.fact_index import FactIndex
-from training.head_training import City, TrainedHead, train_head
-from training.heads import Head, load_heads
+from training.checks import outcomes_delivered
+from training.head_rows import City
+from training.head_training import HeadTraining, Oracle, TrainedHead
+from training.heads import load_heads
+from training.judged_rows import keep_judged_rows
 from training.model_folder import VERSION_DIGITS, VerifiedFolder, sha256_of, write_model_folder
 from training.outcome_silence import Silence, silence_of
 from training.passport import folder_files, passport_of
@@ -59,14 +62,18 @@ def train(
     threads: int | None = None,
     catalogue: Catalogue | None = None,
     dates: TestDates | None = None,
+    oracles: Mapping[str, Oracle] | None = None,
+    simulated: bool = False,
     progress: Progress = silent,
 ) -> TrainingResult:
     """Train the heads of a file on what was on file at `until` (default: the newest record).
 
     Nothing recorded after `until` is read. A head with too few outcomes is left out and said so;
     NotEnoughData is raised when none is left. Each trained head is logged to MLflow under `mlruns` and
-    registered there as challenger; the auditable folder is kept beside it and copied to `export`.
+    registered there as challenger; the auditable folder is kept beside it and copied to `export`. `oracles` give the
+    true risk of a head's rows where it is known, which only evaluations see; `simulated` says that records are made up.
     """
+    every = {head.name: head for head in load_heads(heads_file)}
     declared = load_heads(heads_file, only=list(heads) if heads else None)
     catalogue = catalogue or load_catalogue()
     moment = knowledge_moment(until) if until is not None else newest_record(records)
@@ -74,7 +81,12 @@ def train(
     index = FactIndex.build(known, catalogue, progress)
     city = City(known, index, moment, dates or TestDates(), seed, threads or _spare_cores())
     silences = {head.name: silence for head in declared if (silence := silence_of(head, known, moment))}
-    trained, left_out = _train_heads(declared, city, silences, progress)
+    plans = [
+        HeadTraining(head, city, every.get(head.borrows or ""), (oracles or {}).get(head.name), progress)
+        for head in declared
+    ]
+    trained, left_out = _train_heads(plans, silences)
+    judged_rows = {head.head.name: keep_judged_rows(Path(mlruns), head) for head in trained}
     created_at = now()
     passport = passport_of(
         trained,
@@ -86,6 +98,8 @@ def train(
         seed=seed,
         left_out={head: str(error) for head, error in left_out.items()},
         silences=silences,
+        judged_rows=judged_rows,
+        simulated=simulated,
         revision=git_revision(Path(__file__).parent),
     )
     folder = _keep(folder_files(passport, trained, seed), Path(mlruns), export)
@@ -105,16 +119,19 @@ def train(
 
 
 def _train_heads(
-    declared: Sequence[Head], city: City, silences: Mapping[str, Silence], progress: Progress
+    plans: Sequence[HeadTraining], silences: Mapping[str, Silence]
 ) -> tuple[list[TrainedHead], dict[str, NotEnoughData]]:
     """The heads that can be trained, a silent one as of its newest outcome, and why the others cannot."""
     trained, left_out = [], {}
-    for head in declared:
-        believed = silences[head.name].newest if head.name in silences else city.until
+    for plan in plans:
+        silence = silences.get(plan.head.name)
+        believed = silence.newest if silence is not None else plan.city.until
         try:
-            trained.append(train_head(head, replace(city, until=believed), progress))
+            head = replace(plan, city=replace(plan.city, until=believed)).train()
         except NotEnoughData as error:
-            left_out[head.name] = error
+            left_out[plan.head.name] = error
+            continue
+        trained.append(replace(head, checks=[outcomes_delivered(silence), *head.checks]))
     if not trained:
         raise _none_left(left_out)
     return trained, left_out

@@ -14,6 +14,7 @@ from data_contracts.records import Records
 from training.cohort import cohort_pairs
 from training.heads import Head
 from training.labels import distinct_outcomes, labels
+from training.split_checks import UsedRows
 from training.splits import Period, TestDates
 from training.trees import Labelled
 
@@ -22,23 +23,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Slice:
-    """The labelled rows of one period, and when their labels were known."""
+class Slice(UsedRows):
+    """The labelled rows of one period with their features, and when their labels were known."""
 
-    pairs: pd.DataFrame
     features: np.ndarray
-    happened: np.ndarray
-    known_at: pd.Timestamp
-
-    @property
-    def first(self) -> pd.Timestamp:
-        """The earliest `as_of` of its rows."""
-        return self.pairs["as_of"].min()
-
-    @property
-    def last(self) -> pd.Timestamp:
-        """The latest `as_of` of its rows."""
-        return self.pairs["as_of"].max()
 
     @property
     def labelled(self) -> Labelled:
@@ -72,7 +60,7 @@ class HeadRows:
         label = self.labels(known_at)
         chosen = np.flatnonzero(period.holds(self.pairs["as_of"]) & ~np.isnan(label))
         pairs = self.pairs.iloc[chosen].reset_index(drop=True)
-        return Slice(pairs, _taken(self.features, chosen), label[chosen], known_at)
+        return Slice(pairs, label[chosen], known_at, _taken(self.features, chosen))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 from data_contracts.records import Records
 from features.computations import computations
 from training.head_training import TrainedHead
-from training.model_folder import EXAMPLES, PASSPORT, VerifiedFolder, as_json, booster_file, calibration_file
+from training.model_folder import EXAMPLES, HEADS, PASSPORT, TESTED, VerifiedFolder, as_json
 from training.outcome_silence import Silence
 from training.risk_model import RiskModel
 
@@ -23,10 +23,11 @@ LIBRARIES = ("siterisk", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 QUANTILES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 EXAMPLE_ROWS = 20
 SCHEME = (
-    "Split by time alone. The tested model uses labels as known on the first day of the test, on rows that end a "
-    "horizon and a reporting lag before; calibration and the number of trees come from a later slice than the "
-    "trees, a horizon apart. The kept model is fitted in the same way on all rows complete at `until`; its own "
-    "quality has not been measured, that of the tested model has."
+    "Split by time alone, with a rolling origin: the older origins choose the kind of model, the newest one judges it. A "
+    "tested model uses labels as known on the first day of its test, on rows that end a horizon and a reporting lag "
+    "before; calibration, penalties and the number of trees come from a later slice, a horizon apart. The kept model is "
+    "fitted in the same way on all rows complete at `until`; its own quality has not been measured, that of the tested "
+    "model has."
 )
 
 
@@ -41,6 +42,8 @@ def passport_of(
     seed: int,
     left_out: dict[str, str],
     silences: dict[str, Silence],
+    judged_rows: dict[str, dict[str, Any]],
+    simulated: bool,
     revision: str | None,
 ) -> dict[str, Any]:
     """Everything about a training that an auditor may ask, as plain JSON."""
@@ -57,8 +60,9 @@ def passport_of(
         "git_revision": revision,
         "libraries": {library: version(library) for library in LIBRARIES},
         "seed": seed,
+        "simulated": simulated,
         "scheme": SCHEME,
-        "heads": {head.head.name: _head(head) for head in trained},
+        "heads": {head.head.name: _head(head, judged_rows[head.head.name]) for head in trained},
         "heads_left_out": left_out,
         "warnings": {head: silence.as_json() for head, silence in silences.items()},
     }
@@ -68,8 +72,8 @@ def folder_files(passport: dict[str, Any], trained: list[TrainedHead], seed: int
     """The files of the model folder, with a few rows and the risks that they must give."""
     files = {PASSPORT: as_json(passport)}
     for head in trained:
-        files[booster_file(head.head.name)] = head.booster.encode("utf-8")
-        files[calibration_file(head.head.name)] = as_json(head.calibration.numbers())
+        files |= {f"{HEADS}/{head.head.name}/{name}": content for name, content in head.files.items()}
+        files |= {f"{TESTED}/{head.head.name}/{name}": content for name, content in head.tested_files.items()}
     return files | {EXAMPLES: examples_of(files, example_rows(trained[0].reference, seed))}
 
 
@@ -108,14 +112,19 @@ def reference_profile(rows: pd.DataFrame) -> dict[str, Any]:
     return {"rows": len(rows), "at": list(QUANTILES), "features": profile}
 
 
-def _head(trained: TrainedHead) -> dict[str, Any]:
+def _head(trained: TrainedHead, judged_rows: dict[str, Any]) -> dict[str, Any]:
     return {
         "definition": trained.head.definition(),
+        "chosen": trained.chosen,
         "parameters": trained.parameters,
-        "calibration": trained.calibration.numbers(),
+        "calibration": trained.calibration,
+        "held_at": dict(trained.model.held_at),
+        "origins": trained.origins,
         "tested": trained.tested,
         "kept": trained.kept,
         "metrics": trained.evaluation,
+        "checks": [check.as_json() for check in trained.checks],
         "importance": trained.importance,
+        "judged_rows": judged_rows,
         "reference_profile": reference_profile(trained.reference),
     }

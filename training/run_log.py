@@ -182,7 +182,7 @@ def _log_metrics(client: Any, run_id: str, trained: TrainedHead) -> None:
 
     figures = flat_figures(trained.evaluation)
     figures |= flat_figures({"tested": trained.tested["counts"], "kept": trained.kept["counts"]})
-    figures |= flat_figures({"calibration": trained.calibration.numbers()})
+    figures |= flat_figures({"calibration": trained.calibration})
     now = int(time.time() * 1000)
     client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in figures.items()])
 

@@ -67,8 +67,8 @@ def fit_scorecard(
 ) -> CardFit:
     """A scorecard of at most thirty features; `directions` are 1, -1 or 0 as the catalogue expects.
 
-    The same rows give the same card. Features at the places `not_these` stay out. `lender` names the head whose log-odds are borrowed; a card that would
-    turn its order round borrows nothing.
+    The same rows give the same card. Features at the places `not_these` stay out. `lender` names the head whose
+    log-odds are borrowed; a card that would turn its order round borrows nothing.
     """
     scores = _screened(rows, set(not_these))
     strongest = _fit(scores, directions, rows, FIRST_PENALTY).strongest()
@@ -97,9 +97,7 @@ class _Fit:
         rows = tuple(self._row(place, names[place]) for place in self.weights)
         if self.rows.borrowed is None or self.lent <= 0:
             return Scorecard(self.intercept, rows)
-        return Scorecard(
-            self.intercept, rows, Borrowed(lender, self.lent, float(self.rows.borrowed.mean()))
-        )
+        return Scorecard(self.intercept, rows, Borrowed(lender, self.lent, float(self.rows.borrowed.mean())))
 
     def _row(self, place: int, name: str) -> ScorecardRow:
         weight, absent = self.weights[place]
