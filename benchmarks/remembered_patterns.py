@@ -65,8 +65,8 @@ def _patterns(left, memory, firsts, whose):  # type: ignore[no-untyped-def]
 def _add(tables, rows, out):  # type: ignore[no-untyped-def]
     groups, nodes, used = tables.groups, tables.nodes, tables.used
     size = len(rows)
-    columns = np.empty((len(used), size + TILE))[:, :size]
-    sums, of_tree = np.zeros((len(used), size + TILE))[:, :size], np.empty((len(used), size + TILE))
+    columns = np.empty((len(used), size + TILE))
+    sums, of_tree = np.zeros((len(used), size + TILE)), np.empty((len(used), size + TILE))
     index, spare = np.empty(size, np.uint8), np.empty(size, np.uint8)
     left = np.empty((MOST_NODES, size), np.uint8)
     firsts, whose = np.empty(size, np.int64), np.empty(size, np.int64)

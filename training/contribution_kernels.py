@@ -84,21 +84,21 @@ def decide(nodes, node, values, left):  # type: ignore[no-untyped-def]
     kind, threshold, missing_left = nodes.kinds[node], nodes.thresholds[node], nodes.missing_left[node]
     if kind == CATEGORIES:
         words = nodes.words[nodes.first_words[node] : nodes.last_words[node]]
-        for i in range(len(values)):
+        for i in range(len(left)):
             left[i] = _is_among(words, values[i])
     elif kind == THRESHOLD and missing_left:
-        for i in range(len(values)):
+        for i in range(len(left)):
             left[i] = not values[i] > threshold
     elif kind == THRESHOLD:
-        for i in range(len(values)):
+        for i in range(len(left)):
             left[i] = values[i] <= threshold
     elif missing_left:
-        for i in range(len(values)):
+        for i in range(len(left)):
             left[i] = (values[i] == 0) | (not values[i] > threshold)
     else:
-        for i in range(len(values)):
+        for i in range(len(left)):
             left[i] = (values[i] != 0) & (values[i] <= threshold)
-    for i in range(len(values)):
+    for i in range(len(left)):
         left[i] = np.uint8(0) - left[i]
 
 
@@ -169,8 +169,8 @@ def add_contributions(tables, rows, out):  # type: ignore[no-untyped-def]
     groups, nodes, used = tables.groups, tables.nodes, tables.used
     size = len(rows)
     # Columns of a power of two would all lie in the same few places of the cache.
-    columns = np.empty((len(used), size + TILE))[:, :size]
-    sums = np.zeros((len(used), size + TILE))[:, :size]
+    columns = np.empty((len(used), size + TILE))
+    sums = np.zeros((len(used), size + TILE))
     index, spare = np.empty(size, np.uint8), np.empty(size, np.uint8)
     most = 0
     for tree in range(len(groups.node_bounds) - 1):

@@ -62,7 +62,7 @@ class TreeContributions:
 
     @property
     def is_looked_up(self) -> bool:
-        """Whether tables answer; else LightGBM itself does, some thirty times as slowly.
+        """Whether tables answer; else LightGBM itself does, some sixty times as slowly.
 
         That is so where a path has more than eight features, where there are too many trees for memory, and
         where there are several scores.
