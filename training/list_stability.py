@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -25,7 +27,7 @@ def list_overlap(
     lists = pd.DataFrame({"project": project, "month": month, "chance": chance})
     by_site = lists.groupby(["month", "project"], sort=True)["chance"].max()
     each = [by_site.xs(when, level="month") for when in by_site.index.unique("month")]
-    kept = [_kept(now, later) for now, later in zip(each, each[1:], strict=False)]
+    kept = [_kept(now, later) for now, later in pairwise(each)]
     told = [value for value in kept if value is not None]
     return (float(np.mean(told)) if told else None), len(each)
 

@@ -34,8 +34,7 @@ def slices(
     table = pd.DataFrame({"happened": happened, "risk": risk, "project": project, "on_list": on_list})
     return {
         column: [
-            _figures(value, table[rows], is_probability=is_probability)
-            for value, rows in _values(values)
+            _figures(value, table[rows], is_probability=is_probability) for value, rows in _values(values)
         ]
         for column, values in groups.items()
     }
@@ -57,7 +56,7 @@ def _values(values: np.ndarray) -> list[tuple[str | None, np.ndarray]]:
 def _figures(value: str | None, rows: pd.DataFrame, *, is_probability: bool) -> dict[str, Any]:
     happened, risk, on_list = (rows[name].to_numpy("float64") for name in ("happened", "risk", "on_list"))
     project = pd.factorize(rows["project"])[0]
-    auc = float(RankedRows(happened, risk, project).order_sums(ProjectDraws.once(project))[0, 0])
+    auc = float(RankedRows(happened, risk, project).order_sums(ProjectDraws.once(project))[0][0])
     positives, expected = happened.sum(), risk.sum()
     return {
         "value": value,
