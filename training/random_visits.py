@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from training.measures import RankedRows, ranking_measures
+from training.measures import RankedRows
 from training.project_draws import ProjectDraws, draw_projects, interval
 from training.rate_interval import Rate, rate_interval
 
@@ -78,9 +78,7 @@ def random_visits(
         weighted_rate(happened, selection_probability, site),
     )
     naive_auc = _auc(happened, score, site, np.ones(len(happened)), seed)
-    weighted_auc = _auc(
-        happened[drawn], score[drawn], site[drawn], 1 / selection_probability[drawn], seed
-    )
+    weighted_auc = _auc(happened[drawn], score[drawn], site[drawn], 1 / selection_probability[drawn], seed)
     return {
         "visits": len(happened),
         "random_visits": int(drawn.sum()),
@@ -106,4 +104,4 @@ def _auc(
     project = pd.factorize(site)[0]
     ranked = RankedRows(happened, score, project, weight=weight)
     whole, drawn = ProjectDraws.once(project), draw_projects(project, seed=seed)
-    return interval(ranking_measures(ranked, whole)["auc"][0], ranking_measures(ranked, drawn)["auc"])
+    return interval(ranked.order_sums(whole)[0][0], ranked.order_sums(drawn)[0])
