@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from data_contracts.synthetic_city import Truth, read_truth, serious_rate, write_city
 from data_contracts.synthetic_city.city_tables import read_city
-from training.random_visits import quarterly_rates
+from training.random_visits import quarterly_rates, weighted_rate
 from training.rate_interval import Rate, rate_interval
 
 SUMS = ("quarters", "weighted_covers", "years", "naive_covers")
@@ -40,7 +40,9 @@ def main() -> None:
     given = parser.parse_args()
     results = [coverage(city) for city in given.cities] or [_of_seed(n + 1) for n in range(given.seeds)]
     print("simulated: intervals that hold the true city-wide rate of serious visits")
-    print(f"{'seed':>5} {'true':>7} {'weighted':>9} {'naive':>7} {'quarters held':>14} {'years held, naive':>18}")
+    print(
+        f"{'seed':>5} {'true':>7} {'weighted':>9} {'naive':>7} {'quarters held':>14} {'years held, naive':>18}"
+    )
     for one in results:
         print(
             f"{one['seed']:>5} {one['true_rate']:>7.4f} {one['weighted_rate']:>9.4f} {one['naive_rate']:>7.4f} "
@@ -73,7 +75,6 @@ def coverage(folder: str | Path) -> dict[str, Any]:
         _beside_truth(truth, year, rate_interval(serious[visits["inspected_on"].dt.year == int(year)]))
         for year in sorted(visits["inspected_on"].dt.year.astype(str).unique())
     ]
-    drawn = ~np.isnan(chance)
     return {
         "simulated": True,
         "seed": truth.city["seed"],
@@ -82,7 +83,7 @@ def coverage(folder: str | Path) -> dict[str, Any]:
         "years": len(by_year),
         "naive_covers": sum(one["covers"] for one in by_year),
         "true_rate": serious_rate(truth, truth.city["first_day"], truth.city["last_day"]),
-        "weighted_rate": float(np.average(serious[drawn], weights=1 / chance[drawn])) if drawn.any() else None,
+        "weighted_rate": weighted_rate(serious, chance, site).rate,
         "naive_rate": float(serious.mean()),
         "by_quarter": by_quarter,
         "by_year": by_year,

@@ -35,20 +35,15 @@ def at_capacity(
     {'precision': 0.6666666666666666, 'recall': 0.6666666666666666, 'lift': 1.3333333333333333}
     """
     each = np.ones(len(score)) if weight is None else np.asarray(weight, "float64")
-    visited = each * share_on_list(score, share, period, weight)
+    chance, places = _lots(score, share, period, each)
+    met, outcomes = np.float64((each * chance) @ happened), np.float64(each @ happened)
     with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.float64(visited @ happened) / visited.sum()
-        recall = np.float64(visited @ happened) / (each @ happened)
-        lift = precision / (np.float64(each @ happened) / each.sum())
+        precision, recall = met / places, met / outcomes
+        lift = precision / (outcomes / each.sum())
     return {"precision": float(precision), "recall": float(recall), "lift": float(lift)}
 
 
-def share_on_list(
-    score: np.ndarray,
-    share: float,
-    period: np.ndarray | None = None,
-    weight: np.ndarray | None = None,
-) -> np.ndarray:
+def share_on_list(score: np.ndarray, share: float, period: np.ndarray | None = None) -> np.ndarray:
     """Chance of each row to stand on the list of its period: 1, 0, or for a tie at the edge the part that fits.
 
     A list has the `share` of its period's rows as places, and at least one.
@@ -56,7 +51,13 @@ def share_on_list(
     >>> share_on_list(np.array([3.0, 1.0, 1.0, 1.0]), 0.5)
     array([1.        , 0.33333333, 0.33333333, 0.33333333])
     """
-    each = np.ones(len(score)) if weight is None else np.asarray(weight, "float64")
+    return _lots(score, share, period, np.ones(len(score)))[0]
+
+
+def _lots(
+    score: np.ndarray, share: float, period: np.ndarray | None, each: np.ndarray
+) -> tuple[np.ndarray, np.float64]:
+    """Chance of each row to stand on its list, where it weighs `each`; and the places of all lists."""
     order, begins, lasts = listed_order(score, period)
     at_list = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
     tie = np.cumsum(lasts) - lasts
@@ -69,7 +70,7 @@ def share_on_list(
         part = np.clip((places[list_of_tie] - before) / of_tie, 0.0, 1.0)
     chance = np.empty(len(score))
     chance[order] = np.where(of_tie > 0, part, 0.0)[tie]
-    return chance
+    return chance, places.sum()
 
 
 def listed_order(

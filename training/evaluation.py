@@ -86,7 +86,8 @@ def evaluate(rows: TestRows, *, seed: int) -> dict[str, Any]:
     `ece_of_zero`, the error of saying 0 everywhere, and that of `prior_rate`: on rare events it flatters.
     """
     table = _Table.of(rows, seed)
-    measured = {name: table.measured(name) for name in rows.scores}
+    contenders = {name: _Contender(name, table) for name in rows.scores}
+    judged = contenders[rows.judged]
     return {
         "rows": len(rows.happened),
         "positives": int(rows.happened.sum()),
@@ -96,41 +97,67 @@ def evaluate(rows: TestRows, *, seed: int) -> dict[str, Any]:
         "first": _day(rows.as_of.min()) if len(rows.as_of) else None,
         "last": _day(rows.as_of.max()) if len(rows.as_of) else None,
         "bootstrap_rows": int(table.kept.sum()),
-        "contenders": {name: one.figures() | table.point_figures(name) for name, one in measured.items()},
-        "gains": {
-            name: measured[rows.judged].gain(one) for name, one in measured.items() if name != rows.judged
-        },
+        "contenders": {name: one.figures() for name, one in contenders.items()},
+        "gains": {name: judged.gain(one) for name, one in contenders.items() if one is not judged},
         **_of_judged(table),
-        "lift_curve": table.lift_curve(),
+        "lift_curve": _lift_curve(contenders, rows),
         "capacities": list(CAPACITIES),
     }
 
 
-@dataclass(frozen=True)
-class _Measured:
+class _Contender:
     """A contender's measures on all rows, on the rows that are drawn from, and in each draw."""
 
-    whole: Measures
-    drawn_from: Measures
-    drawn: Measures
+    def __init__(self, name: str, table: _Table) -> None:
+        self._rows, self._score = table.rows, table.rows.scores[name]
+        self._is_probability = name in table.rows.probabilities
+        self._ranked, self._once = self._rank(table, slice(None)), ProjectDraws.once(table.project)
+        self._whole = self._measures(self._ranked, self._once)
+        drawn_from, self._drawn_from = self._ranked, self._whole
+        if not table.kept.all():
+            drawn_from = self._rank(table, table.kept)
+            self._drawn_from = self._measures(drawn_from, ProjectDraws.once(table.draws.project))
+        self._drawn = self._measures(drawn_from, table.draws)
 
-    def figures(self) -> dict[str, Figure]:
-        """Every measure with its interval."""
-        return {
-            name: interval(self.whole[name][0], drawn, of_drawn_rows=self.drawn_from[name][0])
-            for name, drawn in self.drawn.items()
+    def figures(self) -> dict[str, Any]:
+        """Every measure with its interval, and those of one list of all rows and the calibration error without."""
+        figures: dict[str, Any] = {
+            name: interval(self._whole[name][0], drawn, of_drawn_rows=self._drawn_from[name][0])
+            for name, drawn in self._drawn.items()
         }
+        pooled = ranking_measures(self._ranked, self._once, pooled=True)
+        figures |= {name: _told(value[0]) for name, value in pooled.items()}
+        if self._is_probability:
+            figures["ece"] = expected_calibration_error(self._rows.happened, self._score)
+            figures["ece_of_zero"] = expected_calibration_error(
+                self._rows.happened, np.zeros(len(self._score))
+            )
+        return figures
 
-    def gain(self, other: _Measured) -> dict[str, Figure]:
+    def gain(self, other: _Contender) -> dict[str, Figure]:
         """How much better this one is, in the same draws."""
         return {
             name: interval(
-                self.whole[name][0] - other.whole[name][0],
-                self.drawn[name] - other.drawn[name],
-                of_drawn_rows=self.drawn_from[name][0] - other.drawn_from[name][0],
+                self._whole[name][0] - other._whole[name][0],
+                self._drawn[name] - other._drawn[name],
+                of_drawn_rows=self._drawn_from[name][0] - other._drawn_from[name][0],
             )
             for name in GAINS
         }
+
+    def recall_at(self, share: float) -> float | None:
+        """The share of outcomes that monthly lists of this length would meet."""
+        return _told(recall_at(self._ranked, self._once, share)[0])
+
+    def _measures(self, ranked: RankedRows, draws: ProjectDraws) -> Measures:
+        measures = ranking_measures(ranked, draws)
+        return measures | (
+            probability_measures(ranked, draws, self._rows.prior) if self._is_probability else {}
+        )
+
+    def _rank(self, table: _Table, kept: slice | np.ndarray) -> RankedRows:
+        project = table.project if isinstance(kept, slice) else table.draws.project
+        return RankedRows(self._rows.happened[kept], self._score[kept], project, period=table.month[kept])
 
 
 @dataclass(frozen=True)
@@ -151,54 +178,16 @@ class _Table:
         draws = draw_projects(pd.factorize(project[kept])[0], seed=seed)
         return cls(rows, project, rows.as_of.astype("datetime64[M]"), kept, draws, seed)
 
-    def measured(self, name: str) -> _Measured:
-        ranked = self._ranked(name, self.project)
-        whole = self._measures(name, ranked, ProjectDraws.once(self.project))
-        if self.kept.all():
-            return _Measured(whole, whole, self._measures(name, ranked, self.draws))
-        ranked = self._ranked(name, self.draws.project, self.kept)
-        once = ProjectDraws.once(self.draws.project)
-        return _Measured(whole, self._measures(name, ranked, once), self._measures(name, ranked, self.draws))
 
-    def point_figures(self, name: str) -> dict[str, float | None]:
-        """Figures without an interval: those of one list of all rows, and the calibration error."""
-        once = ProjectDraws.once(self.project)
-        pooled = ranking_measures(self._ranked(name, self.project), once, pooled=True)
-        figures = {key: _told(value[0]) for key, value in pooled.items()}
-        if name in self.rows.probabilities:
-            figures["ece"] = expected_calibration_error(self.rows.happened, self.rows.scores[name])
-            figures["ece_of_zero"] = _told(self.rows.happened.mean()) if len(self.project) else None
-        return figures
-
-    def lift_curve(self) -> list[dict[str, Any]]:
-        """The share of outcomes met at each capacity, by the judged contender, the rules and the scorecard."""
-        if not self.rows.happened.any():
-            return []
-        shown = [name for name in self.rows.scores if name in {self.rows.judged, SCORECARD, *RULES}]
-        once = ProjectDraws.once(self.project)
-        ranked = {name: self._ranked(name, self.project) for name in shown}
-        return [
-            {
-                "share": share,
-                "recall": {name: _told(recall_at(each, once, share)[0]) for name, each in ranked.items()},
-            }
-            for share in CURVE
-        ]
-
-    def _measures(self, name: str, ranked: RankedRows, draws: ProjectDraws) -> Measures:
-        measures = ranking_measures(ranked, draws)
-        if name in self.rows.probabilities:
-            measures |= probability_measures(ranked, draws, self.rows.prior)
-        return measures
-
-    def _ranked(self, name: str, project: np.ndarray, kept: np.ndarray | None = None) -> RankedRows:
-        chosen = slice(None) if kept is None else kept
-        return RankedRows(
-            self.rows.happened[chosen],
-            self.rows.scores[name][chosen],
-            project,
-            period=self.month[chosen],
-        )
+def _lift_curve(contenders: Mapping[str, _Contender], rows: TestRows) -> list[dict[str, Any]]:
+    """The share of outcomes met at each capacity, by the judged contender, the rules and the scorecard."""
+    if not rows.happened.any():
+        return []
+    shown = [name for name in contenders if name in {rows.judged, SCORECARD, *RULES}]
+    return [
+        {"share": share, "recall": {name: contenders[name].recall_at(share) for name in shown}}
+        for share in CURVE
+    ]
 
 
 def _of_judged(table: _Table) -> dict[str, Any]:

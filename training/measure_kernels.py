@@ -1,7 +1,7 @@
-"""The inner loops of the measures, compiled: one pass over rows in order of score, for each draw of projects.
+"""The inner loops of the measures, compiled: one pass over the rows in order of score, for all draws at once.
 
-`times[draw, project]` is how often a project is drawn, so that a row weighs `times × weight`. Rows stand from
-the highest score to the lowest; `lasts` marks the last row of each tie. What a draw cannot tell is NaN.
+`times[project, draw]` is how often a project is drawn, so that a row weighs `times × weight` in a draw. Rows
+stand from the highest score to the lowest; `lasts` marks the last row of each tie.
 """
 
 from __future__ import annotations
@@ -9,104 +9,82 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-STEPS = 40  # of Newton's method; it needs four to seven unless the outcomes are separated
-NEAR_ENOUGH = 1e-7
+_NONE = 1e-300  # a divisor that is never 0
 
 
 @njit(cache=True, nogil=True)
-def rank_sums(times, project, happened, weight, score, lasts, places):  # type: ignore[no-untyped-def]
-    """Per draw: AUC, average precision, outcomes met in the first `places`, and the scores added up there."""
-    sums = np.full((len(times), 4), np.nan)
-    for draw in range(len(times)):
-        positive = negative = pairs = precision = met = expected = taken = 0.0
-        here = there = risk = 0.0  # of the tie: outcomes, rows without, scores
-        for i in range(len(project)):
-            w = times[draw, project[i]] * weight[i]
-            here += w * happened[i]
-            there += w * (1 - happened[i])
-            risk += w * score[i]
-            if lasts[i] and here + there > 0:
-                pairs += there * (positive + here / 2)
-                positive += here
-                negative += there
-                precision += here * positive / (positive + negative)
-                part = min(1.0, (places[draw] - taken) / (here + there))
-                met += part * here
-                expected += part * risk
-                taken += part * (here + there)
-                here = there = risk = 0.0
-        if positive > 0 and negative > 0:
-            sums[draw, 0] = pairs / (positive * negative)
-            sums[draw, 1] = precision / positive
-        sums[draw, 2] = met
-        sums[draw, 3] = expected
-    return sums
-
-
-@njit(cache=True, nogil=True)
-def list_sums(times, project, happened, weight, lasts, begins, share):  # type: ignore[no-untyped-def]
-    """Per draw: places and outcomes met, added up over lists; list k has the rows from begins[k] on."""
-    sums = np.zeros((len(times), 2))
-    for draw in range(len(times)):
-        for k in range(len(begins) - 1):
-            size = 0.0
-            for i in range(begins[k], begins[k + 1]):
-                size += times[draw, project[i]] * weight[i]
-            places = max(size * share, min(size, 1.0))
-            left, here, rows = places, 0.0, 0.0
-            for i in range(begins[k], begins[k + 1]):
-                w = times[draw, project[i]] * weight[i]
-                here += w * happened[i]
-                rows += w
-                if lasts[i] and rows > 0:
-                    part = min(1.0, left / rows)
-                    sums[draw, 1] += part * here
-                    left -= part * rows
-                    here = rows = 0.0
-                    if left <= 0:
-                        break
-            sums[draw, 0] += places
-    return sums
-
-
-@njit(cache=True, nogil=True)
-def logistic_slopes(times, project, happened, weight, log_odds, start):  # type: ignore[no-untyped-def]
-    """Per draw: intercept and slope of a logistic regression on `log_odds`, by Newton's method from `start`."""
-    lines = np.full((len(times), 2), np.nan)
-    for draw in range(len(times)):
-        intercept, slope = start
-        for _ in range(STEPS):
-            level, tilt, flat, cross, steep = _newton_sums(
-                times[draw], project, happened, weight, log_odds, intercept, slope
-            )
-            determinant = flat * steep - cross * cross
-            if not determinant > 1e-12 * flat * steep:  # no variation, or nothing left to fit
-                break
-            by_level = (steep * level - cross * tilt) / determinant
-            by_tilt = (flat * tilt - cross * level) / determinant
-            intercept += by_level
-            slope += by_tilt
-            if abs(by_level) + abs(by_tilt) < NEAR_ENOUGH:
-                lines[draw, 0] = intercept
-                lines[draw, 1] = slope
-                break
-    return lines
-
-
-@njit(cache=True, nogil=True)
-def _newton_sums(times, project, happened, weight, log_odds, intercept, slope):  # type: ignore[no-untyped-def]
-    """First and second derivatives of the log likelihood by intercept and slope."""
-    level = tilt = flat = cross = steep = 0.0
+def order_sums(times, project, happened, weight, lasts):  # type: ignore[no-untyped-def]
+    """Per draw: pairs in the right order (ties half), precision added up over outcomes, outcomes, other rows."""
+    draws = times.shape[1]
+    pairs, precision, positive, negative = (
+        np.zeros(draws), np.zeros(draws), np.zeros(draws), np.zeros(draws),
+    )  # fmt: skip
+    here, there = np.zeros(draws), np.zeros(draws)  # of the tie: outcomes, other rows
+    met = False
     for i in range(len(project)):
-        w = times[project[i]] * weight[i]
-        if w == 0:
+        _add(here, times[project[i]], weight[i] * happened[i])
+        _add(there, times[project[i]], weight[i] * (1 - happened[i]))
+        met |= happened[i] > 0
+        if not lasts[i]:
             continue
-        at = log_odds[i]
-        risk = 1 / (1 + np.exp(-(intercept + slope * at)))
-        error, spread = w * (happened[i] - risk), w * risk * (1 - risk)
-        level += error
-        tilt += error * at
-        flat += spread
-        cross += spread * at
-        steep += spread * at * at
-    return level, tilt, flat, cross, steep
+        for draw in range(draws):
+            pairs[draw] += there[draw] * (positive[draw] + here[draw] / 2)
+            negative[draw] += there[draw]
+        if met:
+            for draw in range(draws):
+                positive[draw] += here[draw]
+                ahead = positive[draw] + negative[draw]
+                precision[draw] += here[draw] * positive[draw] / max(ahead, _NONE)
+        here[:], there[:], met = 0.0, 0.0, False
+    return pairs, precision, positive, negative
+
+
+@njit(cache=True, nogil=True)
+def list_sums(times, project, happened, weight, values, lasts, begins, share):  # type: ignore[no-untyped-def]
+    """Per draw, added up over lists: places, and outcomes and `values` met; list k has the rows from begins[k] on.
+
+    A list has the `share` of its rows as places, at least one; a tie at its edge counts by the part that fits.
+    """
+    draws = times.shape[1]
+    all_places, met, total = np.zeros(draws), np.zeros(draws), np.zeros(draws)
+    size, left = np.zeros(draws), np.zeros(draws)
+    here, value, rows = np.zeros(draws), np.zeros(draws), np.zeros(draws)
+    for k in range(len(begins) - 1):
+        size[:], here[:], value[:], rows[:] = 0.0, 0.0, 0.0, 0.0
+        for i in range(begins[k], begins[k + 1]):
+            _add(size, times[project[i]], weight[i])
+        for draw in range(draws):
+            left[draw] = max(size[draw] * share, min(size[draw], 1.0))
+            all_places[draw] += left[draw]
+        for i in range(begins[k], begins[k + 1]):
+            _add(here, times[project[i]], weight[i] * happened[i])
+            _add(value, times[project[i]], weight[i] * values[i])
+            _add(rows, times[project[i]], weight[i])
+            if not lasts[i]:
+                continue
+            for draw in range(draws):
+                part = min(1.0, left[draw] / max(rows[draw], _NONE))
+                met[draw] += part * here[draw]
+                total[draw] += part * value[draw]
+                left[draw] -= part * rows[draw]
+            if left.max() <= 0:
+                break
+            here[:], value[:], rows[:] = 0.0, 0.0, 0.0
+    return all_places, met, total
+
+
+@njit(cache=True, nogil=True)
+def bin_sums(times, project, values, bins, count):  # type: ignore[no-untyped-def]
+    """The sum of `values` in each bin (first index) and draw (second)."""
+    sums = np.zeros((count, times.shape[1]))
+    for i in range(len(project)):
+        _add(sums[bins[i]], times[project[i]], values[i])
+    return sums
+
+
+@njit(cache=True, nogil=True)
+def _add(sums, times, value):  # type: ignore[no-untyped-def]
+    """Add a row's value to the sum of each draw."""
+    if value != 0:
+        for draw in range(len(sums)):
+            sums[draw] += times[draw] * value

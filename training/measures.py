@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.calibration_slope import LEAST, calibration_slope, calibration_slopes
 from training.capacity_lists import CAPACITIES, listed_order, percent
-from training.measure_kernels import list_sums, logistic_slopes, rank_sums
+from training.measure_kernels import list_sums, order_sums
 from training.project_draws import ProjectDraws
 
 TOP = 0.1  # the top decile
-_LEAST = np.finfo(
-    "float64"
-).eps  # as scikit-learn's log_loss: a risk of 0 or 1 is as far from the other as can be
 
 Measures = dict[str, np.ndarray]
 
@@ -43,16 +41,20 @@ class RankedRows:
         self._all = listed_order(self.score)
         self._lists = self._all if period is None else listed_order(self.score, period)
 
-    def order_sums(self, draws: ProjectDraws) -> np.ndarray:
-        """Per draw: AUC, average precision, outcomes and scores in the top decile of all rows."""
+    def order_sums(self, draws: ProjectDraws) -> tuple[np.ndarray, np.ndarray]:
+        """AUC and average precision in each draw; NaN without outcomes, and with nothing but outcomes."""
         order, _, lasts = self._all
-        places = TOP * draws.total(self.weight)
-        return rank_sums(draws.times, *self._sorted(order), self.score[order], lasts, places)
+        pairs, precision, positive, negative = order_sums(draws.times, *self._sorted(order), lasts)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            auc = pairs / (positive * negative)
+            return auc, precision / positive + 0 * auc
 
-    def list_sums(self, draws: ProjectDraws, share: float, *, pooled: bool = False) -> np.ndarray:
-        """Per draw: places and outcomes met by the lists of all periods, or by one list of all rows."""
+    def list_sums(
+        self, draws: ProjectDraws, share: float, *, pooled: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Places, outcomes met and scores met by the lists of all periods in each draw, or by one of all rows."""
         order, begins, lasts = self._all if pooled else self._lists
-        return list_sums(draws.times, *self._sorted(order), lasts, begins, share)
+        return list_sums(draws.times, *self._sorted(order), self.score[order], lasts, begins, share)
 
     def _sorted(self, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self._project[order], self.happened[order], self.weight[order]
@@ -64,12 +66,12 @@ def ranking_measures(ranked: RankedRows, draws: ProjectDraws, *, pooled: bool = 
     The station makes a list every month, so the capacity is that of each period; with `pooled` it is taken
     from one list of all rows, as published figures do, and the names end in `_pooled`.
     """
-    sums = ranked.order_sums(draws)
-    measures = {} if pooled else {"auc": sums[:, 0], "average_precision": sums[:, 1]}
-    rows = draws.total(ranked.weight)
-    positives = np.where(np.isnan(sums[:, 0]), np.nan, draws.total(ranked.weight * ranked.happened))
+    auc, average_precision = ranked.order_sums(draws)
+    measures = {} if pooled else {"auc": auc, "average_precision": average_precision}
+    rows, positives = draws.total(ranked.weight), draws.total(ranked.weight * ranked.happened)
+    positives = np.where(np.isnan(auc), np.nan, positives)
     for share in CAPACITIES:
-        places, met = ranked.list_sums(draws, share, pooled=pooled).T
+        places, met, _ = ranked.list_sums(draws, share, pooled=pooled)
         at = f"at_{percent(share)}" + ("_pooled" if pooled else "")
         with np.errstate(invalid="ignore", divide="ignore"):
             measures[f"precision_{at}"] = met / places + 0 * positives
@@ -81,7 +83,7 @@ def ranking_measures(ranked: RankedRows, draws: ProjectDraws, *, pooled: bool = 
 def recall_at(ranked: RankedRows, draws: ProjectDraws, share: float) -> np.ndarray:
     """The share of outcomes that lists of this share of each period's rows would meet."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return ranked.list_sums(draws, share)[:, 1] / draws.total(ranked.weight * ranked.happened)
+        return ranked.list_sums(draws, share)[1] / draws.total(ranked.weight * ranked.happened)
 
 
 def probability_measures(ranked: RankedRows, draws: ProjectDraws, prior: float) -> Measures:
@@ -89,13 +91,11 @@ def probability_measures(ranked: RankedRows, draws: ProjectDraws, prior: float) 
 
     Skill is 1 - score / score of saying `prior` of every row: 0 is no better than the prior rate, 1 perfect.
     `observed_over_expected` is outcomes over the sum of risks: below 1 the risk is too high; `_top_decile`
-    is that of the tenth of all rows with the highest risks. `calibration_slope` is the slope of a logistic
-    regression of the outcome on logit(risk): below 1 the risks are too extreme (Cox, Biometrika 1958;
-    Van Calster et al., BMC Medicine 2019); NaN for a risk that does not vary or separates the outcomes.
+    is that of the tenth of all rows with the highest risks. `calibration_slope` below 1: risks too extreme.
     """
     happened, risk, weight = ranked.happened, ranked.score, ranked.weight
     said = np.full(len(risk), prior)
-    sums = {
+    total = draws.totals({
         "rows": weight,
         "happened": weight * happened,
         "risk": weight * risk,
@@ -103,9 +103,8 @@ def probability_measures(ranked: RankedRows, draws: ProjectDraws, prior: float) 
         "prior_brier": weight * (said - happened) ** 2,
         "log_loss": weight * losses(happened, risk),
         "prior_loss": weight * losses(happened, said),
-    }
-    total = {name: draws.total(values) for name, values in sums.items()}
-    _, _, met, expected = ranked.order_sums(draws).T
+    })  # fmt: skip
+    _, met, expected = ranked.list_sums(draws, TOP, pooled=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "brier": total["brier"] / total["rows"],
@@ -114,27 +113,17 @@ def probability_measures(ranked: RankedRows, draws: ProjectDraws, prior: float) 
             "log_loss_skill": 1 - total["log_loss"] / total["prior_loss"],
             "observed_over_expected": total["happened"] / total["risk"],
             "observed_over_expected_top_decile": met / expected,
-            "calibration_slope": calibration_slopes(ranked, draws),
+            "calibration_slope": _slopes(ranked, draws),
         }
 
 
 def losses(happened: np.ndarray, risk: np.ndarray) -> np.ndarray:
     """Log loss of each row, in nats; a risk of 0 or 1 counts as the nearest that can be told from it."""
-    risk = np.clip(risk, _LEAST, 1 - _LEAST)
+    risk = np.clip(risk, LEAST, 1 - LEAST)
     return -np.log(np.where(happened > 0, risk, 1 - risk))
 
 
-def calibration_slopes(ranked: RankedRows, draws: ProjectDraws) -> np.ndarray:
-    """The slope of a logistic regression of the outcome on logit(risk), with an intercept, in each draw."""
-    untold = np.full(len(draws.times), np.nan)
-    risk = np.clip(ranked.score, _LEAST, 1 - _LEAST)
-    rate = np.average(ranked.happened, weights=ranked.weight) if len(risk) else 0.0
-    if not 0 < rate < 1 or risk.min() == risk.max():
-        return untold
-    log_odds = np.log(risk / (1 - risk))
-    rows = (draws.project.astype("int64"), ranked.happened, ranked.weight, log_odds - log_odds.mean())
-    once = ProjectDraws.once(draws.project)
-    start = logistic_slopes(once.times, *rows, (float(np.log(rate / (1 - rate))), 0.0))[0]
-    if np.isnan(start).any():
-        return untold
-    return logistic_slopes(draws.times, *rows, (float(start[0]), float(start[1])))[:, 1]
+def _slopes(ranked: RankedRows, draws: ProjectDraws) -> np.ndarray:
+    """The calibration slope in each draw, exact where the rows are as they are."""
+    of_rows = (ranked.happened, ranked.score, ranked.weight)
+    return np.array([calibration_slope(*of_rows)]) if draws.is_once else calibration_slopes(*of_rows, draws)

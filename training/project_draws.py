@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,37 +12,49 @@ INTERVAL = (0.025, 0.975)
 # Fewer draws that tell are draws chosen for their outcomes. With outcomes on k projects about exp(-k) of the
 # draws hold none, so that an interval needs outcomes on three.
 LEAST_TELLING = 0.9
-_DRAWS_AT_ONCE = 16
+_PROJECTS_AT_ONCE = 4096
 
 Figure = dict[str, float | None]
 
 
 @dataclass(frozen=True)
 class ProjectDraws:
-    """How often each project is drawn: `times[draw, project]`; `project` is the number of each row's."""
+    """How often each project is drawn: `times[project, draw]`; `project` is the number of each row's.
+
+    `is_once`: there is one draw, with every project once.
+    """
 
     project: np.ndarray
     times: np.ndarray
+    is_once: bool = False
 
     @classmethod
     def once(cls, project: np.ndarray) -> ProjectDraws:
         """One draw with every project once: the rows as they are."""
-        return cls(project, np.ones((1, _count(project)), np.uint8))
+        return cls(project, np.ones((_count(project), 1), np.uint8), is_once=True)
 
     def total(self, values: np.ndarray) -> np.ndarray:
-        """The sum over the rows of each draw of one value a row."""
-        of_project = np.bincount(self.project, values, minlength=self.times.shape[1])
-        blocks = range(0, len(self.times), _DRAWS_AT_ONCE)
-        return np.concatenate([self.times[at : at + _DRAWS_AT_ONCE] @ of_project for at in blocks])
+        """The sum of one value a row over the rows of each draw."""
+        return self.totals({"values": values})["values"]
+
+    def totals(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The sum over the rows of each draw of several values a row, by their names."""
+        of_project = np.stack([np.bincount(self.project, each, len(self.times)) for each in values.values()])
+        sums = np.zeros((len(values), self.times.shape[1]))
+        for at in range(0, len(self.times), _PROJECTS_AT_ONCE):
+            some = self.times[at : at + _PROJECTS_AT_ONCE].astype("float64")
+            for k, each in enumerate(of_project):  # one by one: equal values have sums equal to the last bit
+                sums[k] += each[at : at + _PROJECTS_AT_ONCE] @ some
+        return dict(zip(values, sums, strict=True))
 
 
 def draw_projects(project: np.ndarray, *, seed: int, draws: int = DRAWS) -> ProjectDraws:
     """As many projects as there are, drawn with replacement, `draws` times; `project` numbers them from 0."""
     draw, count = np.random.default_rng(seed), _count(project)
-    times = np.empty((draws, count), np.uint8)
-    for each in times:
-        each[:] = np.bincount(draw.integers(0, max(count, 1), count), minlength=count)
-    return ProjectDraws(project, times)
+    times = np.zeros((draws, count), np.uint8)
+    for k in range(draws):
+        times[k] = np.bincount(draw.integers(0, max(count, 1), count), minlength=count)
+    return ProjectDraws(project, np.ascontiguousarray(times.T))
 
 
 def whole_projects(project: np.ndarray, *, most_rows: int, seed: int) -> np.ndarray:

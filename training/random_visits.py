@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from training.measures import RankedRows, ranking_measures
+from training.measures import RankedRows
 from training.project_draws import ProjectDraws, draw_projects, interval
 from training.rate_interval import Rate, rate_interval
 
@@ -104,4 +104,4 @@ def _auc(
     project = pd.factorize(site)[0]
     ranked = RankedRows(happened, score, project, weight=weight)
     whole, drawn = ProjectDraws.once(project), draw_projects(project, seed=seed)
-    return interval(ranking_measures(ranked, whole)["auc"][0], ranking_measures(ranked, drawn)["auc"])
+    return interval(ranked.order_sums(whole)[0][0], ranked.order_sums(drawn)[0])

@@ -39,10 +39,11 @@ def rate_interval(
 
         v = C/(C - 1) · Σ over sites (Σ of its rows w·(y - share))² / (Σ w)²
 
-    The interval is Wilson's, with as many rows as a simple sample of that variance would have, and never
-    more than there are (Korn and Graubard, Survey Methodology 1998; Franco, Little, Louis and Slud, Journal
-    of Survey Statistics and Methodology 2019, compare it with others: it keeps its level for rare events,
-    and stays between 0 and 1). Without weights and sites it is Wilson's plain interval.
+    The interval is Wilson's, with as many rows as a simple sample of that variance would have,
+    1 + share·(1 - share) / v, and never more than there are (Korn and Graubard, Survey Methodology 1998;
+    Franco, Little, Louis and Slud, Journal of Survey Statistics and Methodology 2019, compare it with others:
+    it keeps its level for rare events, and stays between 0 and 1). Without weights and sites it is Wilson's
+    plain interval.
 
     >>> tells = rate_interval(np.array([1.0] * 10 + [0.0] * 90))
     >>> tells.rate, round(tells.low, 4), round(tells.high, 4)
@@ -77,4 +78,5 @@ def _effective_rows(residual: np.ndarray, weight: np.ndarray, share: float, site
     spread = (np.bincount(unit, weight * residual) ** 2).sum() / weight.sum() ** 2
     if units < 2 or not 0 < share < 1 or spread == 0:
         return kish
-    return min(float(share * (1 - share) / (spread * units / (units - 1))), float(len(residual)))
+    variance = spread * units / (units - 1)
+    return min(1 + float(share * (1 - share) / variance), float(len(residual)))

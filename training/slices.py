@@ -56,7 +56,7 @@ def _values(values: np.ndarray) -> list[tuple[str | None, np.ndarray]]:
 def _figures(value: str | None, rows: pd.DataFrame, *, is_probability: bool) -> dict[str, Any]:
     happened, risk, on_list = (rows[name].to_numpy("float64") for name in ("happened", "risk", "on_list"))
     project = pd.factorize(rows["project"])[0]
-    auc = float(RankedRows(happened, risk, project).order_sums(ProjectDraws.once(project))[0, 0])
+    auc = float(RankedRows(happened, risk, project).order_sums(ProjectDraws.once(project))[0][0])
     positives, expected = happened.sum(), risk.sum()
     return {
         "value": value,
