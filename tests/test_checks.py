@@ -293,7 +293,7 @@ def test_a_failed_check_of_method_ends_the_training_with_code_reason_and_cure() 
     with pytest.raises(CheckFailed) as caught:
         checks.refuse("accident", verdicts)
     assert "[TRN004]" in caught.value.en and "1 rows of the trees slice have no label" in caught.value.en
-    assert "Leave out the rows" in caught.value.en and "[TRN004] 标签窗口未结束" in caught.value.zh
+    assert "Leave out the rows" in caught.value.en and "[TRN004] 标签窗口（未通过）" in caught.value.zh
     checks.refuse("accident", verdicts[:1])
 
 

@@ -189,8 +189,8 @@ def test_a_head_whose_check_fails_is_refused_with_its_cure_and_the_others_go_on(
     done = promote(mlruns=mlruns, home=home)
     assert done.heads == {"accident": "1", "hazard": "3"}
     refusal = done.refused["accident"]
-    assert "[TRN007] No better than a simple rule: As made up. Keep the champion" in refusal.en
-    assert "[TRN007] 不优于简单规则：测。请沿用" in refusal.zh
+    assert "[TRN007] Against the simple rules, failed: As made up. Keep the champion" in refusal.en
+    assert "[TRN007] 对比简单规则（未通过）：测。请沿用" in refusal.zh
     assert "TRN007" in ledger_lines(home)[-1]["refused"]["accident"]
 
 
@@ -292,7 +292,9 @@ def test_a_challenger_that_does_worse_on_the_same_newest_rows_is_refused(
     mlruns, home = installation
     promote(mlruns=mlruns, home=home, version="1")
     register(mlruns, training_files(mlruns, seed=3, test_first="2025-08-01", told=False))
-    with pytest.raises(CheckFailed, match=r"\[TRN013\] Worse than the champion: .*gain in AUC -0\.[1-9]"):
+    with pytest.raises(
+        CheckFailed, match=r"\[TRN013\] Against the champion, failed: .*gain in AUC -0\.[1-9]"
+    ):
         promote(mlruns=mlruns, home=home)
 
 

@@ -40,6 +40,13 @@ def composed_files(
     return files | {EXAMPLES: examples_of(files, rows)}
 
 
+def trained_on(folder: VerifiedFolder) -> dict[str, dict[str, Any]]:
+    """Of each head, what its training said of itself: until when, on which snapshot and store version, and so on."""
+    passport = folder.json(PASSPORT)
+    own = _of_the_training(passport)
+    return {head: entry.get("training", own) for head, entry in passport["heads"].items()}
+
+
 def _sources(
     promoted: Mapping[str, VerifiedFolder], in_force: VerifiedFolder | None
 ) -> dict[str, VerifiedFolder]:
@@ -53,7 +60,11 @@ def _head(folder: VerifiedFolder, head: str) -> dict[str, Any]:
     """The head's entry of the passport, with what its training said of itself."""
     passport = folder.json(PASSPORT)
     entry = passport["heads"][head]
-    return {"training": {name: passport[name] for name in _OF_THE_TRAINING if name in passport}, **entry}
+    return {"training": _of_the_training(passport), **entry}
+
+
+def _of_the_training(passport: dict[str, Any]) -> dict[str, Any]:
+    return {name: passport[name] for name in _OF_THE_TRAINING if name in passport}
 
 
 def _files_of(folder: VerifiedFolder, head: str) -> dict[str, bytes]:

@@ -113,14 +113,28 @@ def champion_on(home: Path, moment: pd.Timestamp) -> dict[str, Any]:
     Its `version` names the folder that is still there, and the passport in it the data of every head.
     Raises NotFound for a moment before the first promotion.
     """
-    before = [line for line in history(home) if pd.Timestamp(line["at"]) <= moment]
-    if not before:
+    return champions_between(home, moment, moment)[-1]
+
+
+def champions_between(home: Path, first: pd.Timestamp, last: pd.Timestamp) -> list[dict[str, Any]]:
+    """The lines of all champions in force at some moment from `first` to `last`, the oldest first.
+
+    Raises NotFound if there was none.
+    """
+    taken_effect = history(home)
+    until = [pd.Timestamp(line["at"]) for line in taken_effect[1:]] + [pd.Timestamp.max]
+    found = [
+        line
+        for line, ended in zip(taken_effect, until, strict=False)
+        if pd.Timestamp(line["at"]) <= last and ended > first
+    ]
+    if not found:
         raise NotFound(
-            zh=f"{moment:%Y-%m-%d %H:%M} 时 {home} 中还没有在用模型。",
-            en=f"No champion was in force in {home} at {moment:%Y-%m-%d %H:%M}.",
+            zh=f"{last:%Y-%m-%d %H:%M} 时 {home} 中还没有在用模型。",
+            en=f"No champion was in force in {home} at {last:%Y-%m-%d %H:%M}.",
             field="at",
         )
-    return before[-1]
+    return found
 
 
 def clear_leftovers(home: Path) -> None:
