@@ -141,6 +141,16 @@ def test_one_site_where_much_happened_is_no_leak(
     assert checks.leak(rows.assign(area=area), happened, project).state == "passed"
 
 
+def test_a_feature_that_is_lucky_with_twelve_outcomes_is_no_leak() -> None:
+    happened, project = np.zeros(600), np.array([f"P{number}" for number in range(600)])
+    happened[:12] = 1.0
+    lucky = np.where(happened > 0, 0.96, np.linspace(0, 1, 600))
+    verdict = checks.leak(pd.DataFrame({"lucky": lucky, "other": np.arange(600.0) % 7}), happened, project)
+    assert verdict.state == "passed" and "0.9" in verdict.reason_en
+    verdict = checks.leak(pd.DataFrame({"planted": happened}), happened, project)
+    assert verdict.is_refusal
+
+
 def test_with_outcomes_on_few_projects_a_leak_cannot_be_told() -> None:
     happened = np.array([1.0, 0.0] * 9)
     verdict = checks.leak(pd.DataFrame({"x": happened}), happened, np.array([f"P{n}" for n in range(18)]))

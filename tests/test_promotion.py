@@ -8,8 +8,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import log_loss, roc_auc_score
 
 from data_contracts.errors import CheckFailed, ModelInvalid, NotFound
 from tests.registered_models import (
@@ -22,7 +24,7 @@ from tests.registered_models import (
     without_checks,
 )
 from training import promotion
-from training.champion_comparison import compare
+from training.champion_comparison import compare, gains
 from training.champion_ledger import append_line, champion_on, history, ledger_lines
 from training.check_list import CHECKS
 from training.judged_rows import judged_rows_file
@@ -356,6 +358,22 @@ def test_judged_rows_that_were_altered_are_not_compared_on(tmp_path: Path) -> No
     assert verdict.state == "not_applicable" and "differ from their sha256" in verdict.reason_en
 
 
+def test_the_gain_is_that_of_scikit_learn_and_of_whole_projects() -> None:
+    draw = np.random.default_rng(2)
+    happened = (draw.random(500) < 0.2).astype("float64")
+    new, old = (
+        np.clip(0.2 + 0.3 * happened + draw.normal(0, sd, 500), 0.01, 0.99).round(2) for sd in (0.2, 0.4)
+    )
+    project = pd.Series(np.repeat([f"P{number}" for number in range(100)], 5))
+    gain = gains(project, happened, new, old)
+    auc = roc_auc_score(happened, new) - roc_auc_score(happened, old)
+    assert gain["auc"]["mean"] == pytest.approx(auc)
+    assert gain["log_loss"]["mean"] == pytest.approx(log_loss(happened, old) - log_loss(happened, new))
+    assert gain["auc"]["low"] < auc < gain["auc"]["high"]  # type: ignore[operator]
+    every_row_twice = [np.repeat(each, 2) for each in (project.to_numpy(), happened, new, old)]
+    assert gains(pd.Series(every_row_twice[0]), *every_row_twice[1:])["auc"] == pytest.approx(gain["auc"])
+
+
 # Broken artefacts
 
 
@@ -470,6 +488,8 @@ def test_what_was_in_force_on_a_day_can_be_told_afterwards(tmp_path: Path) -> No
     chain = [("a", None, None), ("b", "a", "A"), ("c", "b", "B"), ("d", "b", "B"), ("e", "d", "D")]
     for day, (name, after, replaced) in enumerate(chain, 1):
         line = {"promotion": name, "after": after, "version": name.upper(), "replaced": replaced}
+        if name == "b":  # lines once named the version before alone
+            del line["after"]
         append_line(tmp_path, {**line, "at": f"2026-01-0{day}T12:00:00"})
     pointer = {"version": "E", "sha256": "", "promotion": "e", "heads": {}, "history": []}
     (tmp_path / "champion" / "current.json").write_bytes(as_json(pointer))

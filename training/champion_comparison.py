@@ -132,22 +132,21 @@ def gains(project_id: pd.Series, happened: np.ndarray, new: np.ndarray, old: np.
     Above zero the new ones are better; with a 95 % interval over draws of whole projects.
     """
     project, names = pd.factorize(project_id)
-    draw = np.random.default_rng(SEED)
-    times = [
-        np.bincount(draw.integers(0, len(names), len(names)), minlength=len(names))[project].astype("float64")
-        for _ in range(DRAWS)
-    ]
     ranked_new, ranked_old = _Ranked.of(new, happened), _Ranked.of(old, happened)
     saved = _losses(happened, old) - _losses(happened, new)
-    once = np.ones(len(happened))
+
+    def gained(weight: np.ndarray) -> tuple[float, float]:
+        return ranked_new.auc(weight) - ranked_old.auc(weight), float(weight @ saved / weight.sum())
+
+    draw, count = np.random.default_rng(SEED), len(names)
+    drawn = [
+        gained(np.bincount(draw.integers(0, count, count), minlength=count)[project].astype("float64"))
+        for _ in range(DRAWS)
+    ]
+    whole = gained(np.ones(len(happened)))
     return {
-        "auc": _interval(
-            ranked_new.auc(once) - ranked_old.auc(once),
-            [ranked_new.auc(weight) - ranked_old.auc(weight) for weight in times],
-        ),
-        "log_loss": _interval(
-            float(saved.mean()), [float(weight @ saved / weight.sum()) for weight in times]
-        ),
+        name: _interval(whole[place], [each[place] for each in drawn])
+        for place, name in enumerate(("auc", "log_loss"))
     }
 
 

@@ -99,7 +99,7 @@ def history(home: Path) -> list[dict[str, Any]]:
     chain: list[dict[str, Any]] = []
     for line in reversed(ledger_lines(home)):
         # Lines of before `after` was noted name the version they replaced.
-        if line["promotion"] == wanted if wanted is not None else line["version"] == version:
+        if line.get("promotion") == wanted if wanted is not None else line.get("version") == version:
             chain.append(line)
             wanted, version = line.get("after"), line["replaced"]
             if version is None:
