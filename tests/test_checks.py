@@ -19,7 +19,9 @@ from training import checks
 from training.check_list import ASKED_OF_EVERY_HEAD, CHECKS
 from training.checks import UsedRows, Verdict
 from training.checks_page import checks_page
+from training.cohort import cohort_pairs
 from training.heads import Head, load_heads
+from training.labels import labels
 from training.outcome_silence import Silence
 from training.splits import Split, evaluation_split
 
@@ -305,6 +307,33 @@ def test_a_failed_check_of_method_ends_the_training_with_code_reason_and_cure() 
     assert "[TRN004]" in caught.value.en and "1 rows of the trees slice have no label" in caught.value.en
     assert "Leave out the rows" in caught.value.en and "[TRN004] 标签窗口（未通过）" in caught.value.zh
     checks.refuse("accident", verdicts[:1])
+
+
+@pytest.mark.parametrize("head", [ACCIDENT, HAZARD], ids=lambda head: head.name)
+def test_the_rows_of_a_city_as_a_training_takes_them_pass_every_check_of_method(head: Head) -> None:
+    records, catalogue = outcome_city(), load_catalogue()
+    index = FactIndex.build(records, catalogue)
+    pairs = cohort_pairs(head, index, records, UNTIL)
+    features = index.matrix(pairs["project_id"].to_list(), pairs["as_of"].to_numpy())
+    split = evaluation_split(head, pairs["as_of"], UNTIL)
+    then, now = labels(head, pairs, records, split.known_at), labels(head, pairs, records, UNTIL)
+    used = {
+        name: UsedRows(pairs[rows], label[rows], known_at)
+        for name, label, known_at in (("trees", then, split.known_at), ("calibration", then, split.known_at), ("test", now, UNTIL))
+        for rows in [getattr(split, name).holds(pairs["as_of"]) & ~np.isnan(label)]
+    }  # fmt: skip
+    as_known = checks.features_as_known(
+        pairs.iloc[checks.sampled_dates(pairs["as_of"], rows=20, seed=1)], records, catalogue
+    )
+    verdicts = checks.method_verdicts(
+        head, split, used, checks.CohortRows(pairs, features, now), as_known=as_known
+    )
+    assert [(verdict.code, verdict.state) for verdict in verdicts] == [
+        (code, "passed") for code in ("TRN002", "TRN003", "TRN004", "TRN005")
+    ]
+    planted = checks.CohortRows(pairs, features.assign(planted=np.nan_to_num(now)), now)
+    with pytest.raises(CheckFailed, match=r"TRN002.*planted"):
+        checks.refuse(head.name, checks.method_verdicts(head, split, used, planted))
 
 
 # TRN006 to TRN010 and TRN012: the figures of an evaluation

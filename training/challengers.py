@@ -113,7 +113,7 @@ def refusal_of(candidate: Candidate) -> CheckFailed | None:
     absent = sorted(set(ASKED_OF_EVERY_HEAD) - {verdict.code for verdict in verdicts})
     if not absent:
         return None
-    codes = ", ".join(absent)
+    codes = ", ".join(absent) if verdicts else "TRN002–TRN012"
     return CheckFailed(
         zh=f"目标 {candidate.head}：模型 {candidate.folder.version} 训练时未作检查 {codes}，不能启用。"
         "请重新训练（siterisk train）；要恢复以前的在用模型，请用 siterisk rollback。",
