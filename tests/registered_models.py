@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import io
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ import pandas as pd
 
 from tests.evaluations import good_evaluation
 from training.check_list import ASKED_OF_EVERY_HEAD, CHECKS
-from training.judged_rows import keep_judged_rows
+from training.judged_rows import judged_rows_file
 from training.model_folder import EXAMPLES, PASSPORT, VerifiedFolder, as_json, write_model_folder
 from training.passport import examples_of
 from training.run_log import CHALLENGER, kept_folder, model_name, tracking
@@ -66,6 +68,17 @@ def judged_rows(first: str, months: int = 8, projects: int = 80) -> pd.DataFrame
     return rows
 
 
+def kept(mlruns: Path, rows: pd.DataFrame) -> dict[str, Any]:
+    """Keep the rows as a training does, and what its passport says of them."""
+    content = io.BytesIO()
+    rows.to_parquet(content, index=False)
+    sha256 = hashlib.sha256(content.getvalue()).hexdigest()
+    path = judged_rows_file(mlruns, sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.getvalue())
+    return {"sha256": sha256, "rows": len(rows)}
+
+
 def head_entry(mlruns: Path, test_first: str) -> dict[str, Any]:
     """A head's entry of the passport: every check passed, its rows kept."""
     rows = judged_rows(test_first)
@@ -77,7 +90,7 @@ def head_entry(mlruns: Path, test_first: str) -> dict[str, Any]:
         "metrics": good_evaluation(),
         "chosen": "trees",
         "tested": {"dates": {"known_at": first, "test": [first, last], "test_known_at": last}},
-        "judged_rows": keep_judged_rows(mlruns, rows),
+        "judged_rows": kept(mlruns, rows),
         "checks": [verdict.as_json() for verdict in verdicts],
     }
 

@@ -325,15 +325,19 @@ def test_the_rows_of_a_city_as_a_training_takes_them_pass_every_check_of_method(
     as_known = checks.features_as_known(
         pairs.iloc[checks.sampled_dates(pairs["as_of"], rows=20, seed=1)], records, catalogue
     )
-    verdicts = checks.method_verdicts(
-        head, split, used, checks.CohortRows(pairs, features, now), as_known=as_known
-    )
+    told, project_id = ~np.isnan(now), pairs["project_id"].to_numpy(object)
+    verdicts = [
+        checks.leak(features[told], now[told], project_id[told], as_known=as_known),
+        checks.split_in_time(head, split, used),
+        checks.complete_windows(head, used),
+        checks.as_drawn(split, used["test"], pairs, now),
+    ]
     assert [(verdict.code, verdict.state) for verdict in verdicts] == [
         (code, "passed") for code in ("TRN002", "TRN003", "TRN004", "TRN005")
     ]
-    planted = checks.CohortRows(pairs, features.assign(planted=np.nan_to_num(now)), now)
+    planted = features[told].assign(planted=now[told])
     with pytest.raises(CheckFailed, match=r"TRN002.*planted"):
-        checks.refuse(head.name, checks.method_verdicts(head, split, used, planted))
+        checks.refuse(head.name, [checks.leak(planted, now[told], project_id[told])])
 
 
 # TRN006 to TRN010 and TRN012: the figures of an evaluation

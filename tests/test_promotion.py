@@ -165,7 +165,7 @@ def test_a_champion_of_two_trainings_carries_every_file_of_its_heads(installatio
     mlruns, home = installation
     promote(mlruns=mlruns, home=home, version="1")
     files = training_files(mlruns, seed=3, heads=["hazard"], test_first="2025-08-01")
-    extra = {"heads/hazard/scorecard.json": b"{}", "tested/hazard/borrowed/1.txt": b"tree"}
+    extra = {"heads/hazard/points.json": b"{}", "tested/hazard/lent/1.txt": b"tree"}
     register(mlruns, files | extra)
     made = read_verified(promote(mlruns=mlruns, home=home, head="hazard").folder)
     assert {name for name in made.files if "/hazard/" in name} == {
@@ -355,7 +355,7 @@ def test_judged_rows_that_were_altered_are_not_compared_on(tmp_path: Path) -> No
     path = judged_rows_file(tmp_path, new.json(PASSPORT)["heads"]["hazard"]["judged_rows"]["sha256"])
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     verdict = compare("hazard", new, old, mlruns=tmp_path).verdict
-    assert verdict.state == "not_applicable" and "differ from their sha256" in verdict.reason_en
+    assert verdict.state == "not_applicable" and "are not those that were noted" in verdict.reason_en
 
 
 def test_the_gain_is_that_of_scikit_learn_and_of_whole_projects() -> None:

@@ -103,7 +103,7 @@ def compare(
     new, old = JudgedHead(challenger, head), JudgedHead(champion, head)
     rows_of = new if new.last_judged >= old.last_judged else old
     try:
-        rows = read_judged_rows(mlruns, rows_of.entry["judged_rows"])
+        rows = read_judged_rows(mlruns, rows_of.entry["judged_rows"]["sha256"])
     except (NotFound, ModelInvalid) as error:
         return Comparison(HOLDS_AGAINST_CHAMPION.cannot_tell(error.zh, error.en))
     rows = rows[(rows["as_of"] >= max(new.unseen_from, old.unseen_from)).to_numpy(bool)]

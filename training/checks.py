@@ -7,14 +7,7 @@ champion, at promotion: TRN013 (`training.champion_comparison`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-import numpy as np
-import pandas as pd
-
 from training.check_list import CHECKS, OUTCOMES_DELIVERED
-from training.heads import Head
 from training.leaks import features_as_known, leak, sampled_dates
 from training.outcome_silence import Silence
 from training.result_checks import (
@@ -28,13 +21,11 @@ from training.result_checks import (
     stable_list,
 )
 from training.split_checks import UsedRows, as_drawn, complete_windows, split_in_time
-from training.splits import Split
 from training.verdict import Check, Verdict, refusals, refuse, verdict_from
 
 __all__ = [
     "CHECKS",
     "Check",
-    "CohortRows",
     "UsedRows",
     "Verdict",
     "as_drawn",
@@ -46,7 +37,6 @@ __all__ = [
     "features_as_known",
     "holds_against_scorecard",
     "leak",
-    "method_verdicts",
     "monotone",
     "outcomes_delivered",
     "refusals",
@@ -57,42 +47,6 @@ __all__ = [
     "stable_list",
     "verdict_from",
 ]
-
-
-@dataclass(frozen=True)
-class CohortRows:
-    """All rows of a head, in one order and with one index: pairs, features, and what happened as known at the end.
-
-    `label` is NaN where it is not known.
-    """
-
-    pairs: pd.DataFrame
-    features: pd.DataFrame
-    label: np.ndarray
-
-
-def method_verdicts(
-    head: Head,
-    split: Split,
-    used: Mapping[str, UsedRows],
-    cohort: CohortRows,
-    *,
-    as_known: pd.DataFrame | None = None,
-) -> list[Verdict]:
-    """TRN002 to TRN005 of a head's test, to be given to `refuse`; `used` holds trees, calibration and test.
-
-    `as_known` is what `features_as_known` gives for some of the cohort's rows.
-    """
-    told = ~np.isnan(cohort.label)
-    if as_known is not None:
-        as_known = as_known[as_known.index.isin(cohort.features.index[told])]
-    project_id = cohort.pairs["project_id"].to_numpy(object)
-    return [
-        leak(cohort.features[told], cohort.label[told], project_id[told], as_known=as_known),
-        split_in_time(head, split, used),
-        complete_windows(head, used),
-        as_drawn(split, used["test"], cohort.pairs, cohort.label),
-    ]
 
 
 def outcomes_delivered(silence: Silence | None) -> Verdict:
