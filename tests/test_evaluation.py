@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from training.calibration import fit_calibration
 from training.evaluation import TestRows, _SortedScores, at_capacity, evaluate, ranking_figures
-from training.risk_model import calibrated
+from training.head_model import calibrated
 
 
 def rows(count: int = 400, seed: int = 1, *, rate: float = 0.2) -> TestRows:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from training.risk_model import calibrated
+from training.head_model import calibrated
 
 # Both numbers are held near the trees' own log-odds by normal priors, because the calibration slices of rare
 # heads hold a handful of outcomes (Platt 1999 smooths the targets to the same end). The level is that of the

@@ -1,188 +1,245 @@
-"""How good a head is on rows of a later time, beside the simplest rules. Never accuracy.
+"""How good the contenders are on rows of a later time, side by side. Never accuracy.
 
-A figure that the rows cannot give (no outcome among them, no variation) is None, not zero.
+A figure that the rows cannot give (no outcome among them, no variation) is None, never zero or NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-CAPACITIES = (0.05, 0.10)  # shares of sites that can be visited: EVALUATION, "What"
-DRAWS = 200
-INTERVAL = (0.025, 0.975)
+from data_contracts.errors import InvalidInput
+from training.capacity_lists import CAPACITIES, percent, share_on_list
+from training.list_stability import list_overlap
+from training.measures import (
+    Measures,
+    RankedRows,
+    probability_measures,
+    ranking_measures,
+    recall_at,
+)
+from training.project_draws import Figure, ProjectDraws, draw_projects, interval, whole_projects
+from training.random_visits import random_visits
+from training.reliability import expected_calibration_error, reliability, risk_over_time
+from training.slices import slices
 
-Figures = dict[str, float | None]
-_CANNOT_TELL: Figures = {"mean": None, "low": None, "high": None}
+MOST_BOOTSTRAP_ROWS = 200_000
+RULES = ("prior_rate", "random_order", "longest_unvisited", "past_violations", "risk_matrix")
+SCORECARD = "scorecard"
+GAINS = ("auc", "lift_at_5pct", "recall_at_10pct")
+CURVE = tuple(percent_ / 100 for percent_ in (*range(1, 21), *range(25, 101, 5)))
 
 
 @dataclass(frozen=True)
 class TestRows:
-    """The rows a head is judged on: what happened, and each contender's score of them."""
+    """The rows a head is judged on: what happened, and each contender's score of them.
+
+    `scores`: contender to a score of each row, higher for what is visited first, never missing;
+    `probabilities` names those whose score is a probability. `judged` is the contender that was chosen
+    on older rows. `prior` is the rate of the rows it was fitted on. `groups` are the columns to slice by, text or None.
+    `selection_probability` belongs to heads given a visit: with what probability the visit was drawn, NaN
+    where it was not drawn at random. Raises InvalidInput for scores that are missing, and for probabilities beyond 0 and 1.
+    """
 
     __test__ = False  # not a class of tests
 
     project_id: np.ndarray
     as_of: np.ndarray
     happened: np.ndarray
-    risk: np.ndarray
-    violation_count: np.ndarray
+    scores: Mapping[str, np.ndarray]
+    probabilities: frozenset[str]
+    judged: str
     prior: float
+    groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    selection_probability: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        for name in sorted({self.judged} | self.probabilities):
+            if name not in self.scores:
+                raise InvalidInput(
+                    zh=f"没有 {name} 的评分；已有：{'、'.join(self.scores)}。",
+                    en=f"There are no scores of {name}; there are those of {', '.join(self.scores)}.",
+                    field="scores",
+                )
+        for name, score in self.scores.items():
+            beyond = name in self.probabilities and bool(((score < 0) | (score > 1)).any())
+            if len(score) != len(self.happened) or not np.isfinite(score).all() or beyond:
+                raise InvalidInput(
+                    zh=f"{name} 的评分有误：每行须有一个数值，概率须在 0 到 1 之间。",
+                    en=f"The scores of {name} are not one number a row, or not probabilities between 0 and 1.",
+                    field="scores",
+                )
 
 
 def evaluate(rows: TestRows, *, seed: int) -> dict[str, Any]:
-    """Figures of the model, the prior rate and the count of violations on the same rows.
+    """Every figure of every contender on the same rows, as plain JSON; None for what the rows cannot tell.
 
-    `auc_gain_over_count` and `skill_over_prior` (of the log loss) are a mean and a 95 % interval over
-    draws of whole projects, because rows of one project are not independent.
+    An interval {"mean", "low", "high"} is the figure on all rows and its 95 % interval over 200 draws of whole
+    projects, because rows of one project are not independent; the draws are the same for every contender.
+    From more than 200,000 rows whole projects are drawn once before (`bootstrap_rows`). Ranking figures at
+    a capacity are of a list for each month; those that end in `_pooled` of one list for all of them.
+    `gains` are the judged contender's figures minus those of each other one. `ece` stands beside
+    `ece_of_zero`, the error of saying 0 everywhere, and that of `prior_rate`: on rare events it flatters.
     """
-    constant = np.full(len(rows.happened), rows.prior)
-    month = rows.as_of.astype("datetime64[M]")
+    table = _Table.of(rows, seed)
+    measured = {name: table.measured(name) for name in rows.scores}
     return {
         "rows": len(rows.happened),
         "positives": int(rows.happened.sum()),
-        "projects": len(np.unique(rows.project_id)),
-        "model": ranking_figures(rows.happened, rows.risk, month)
-        | probability_figures(rows.happened, rows.risk, rows.prior),
-        "prior": ranking_figures(rows.happened, constant, month)
-        | probability_figures(rows.happened, constant, rows.prior),
-        "violation_count": ranking_figures(rows.happened, rows.violation_count, month),
-        "auc_gain_over_count": auc_gain(rows, seed=seed),
-        "skill_over_prior": skill_over_prior(rows, seed=seed),
+        "projects": len(np.unique(table.project)),
+        "judged": rows.judged,
+        "prior": float(rows.prior),
+        "first": _day(rows.as_of.min()) if len(rows.as_of) else None,
+        "last": _day(rows.as_of.max()) if len(rows.as_of) else None,
+        "bootstrap_rows": int(table.kept.sum()),
+        "contenders": {name: one.figures() | table.point_figures(name) for name, one in measured.items()},
+        "gains": {
+            name: measured[rows.judged].gain(one) for name, one in measured.items() if name != rows.judged
+        },
+        **_of_judged(table),
+        "lift_curve": table.lift_curve(),
+        "capacities": list(CAPACITIES),
     }
 
 
-def ranking_figures(happened: np.ndarray, score: np.ndarray, month: np.ndarray) -> Figures:
-    """AUC, average precision, and precision, recall and lift at each capacity.
+@dataclass(frozen=True)
+class _Measured:
+    """A contender's measures on all rows, on the rows that are drawn from, and in each draw."""
 
-    The station makes a list every month, so the capacity is that of each calendar month; figures that end in
-    `_pooled` take the capacity of all months from one list of all rows, as published figures do.
-    """
-    if not 0 < happened.sum() < len(happened):
-        return {}
-    figures: Figures = {
-        "auc": float(roc_auc_score(happened, score)),
-        "average_precision": float(average_precision_score(happened, score)),
+    whole: Measures
+    drawn_from: Measures
+    drawn: Measures
+
+    def figures(self) -> dict[str, Figure]:
+        """Every measure with its interval."""
+        return {
+            name: interval(self.whole[name][0], drawn, of_drawn_rows=self.drawn_from[name][0])
+            for name, drawn in self.drawn.items()
+        }
+
+    def gain(self, other: _Measured) -> dict[str, Figure]:
+        """How much better this one is, in the same draws."""
+        return {
+            name: interval(
+                self.whole[name][0] - other.whole[name][0],
+                self.drawn[name] - other.drawn[name],
+                of_drawn_rows=self.drawn_from[name][0] - other.drawn_from[name][0],
+            )
+            for name in GAINS
+        }
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The rows with numbers for projects and months, and the draws that all contenders share."""
+
+    rows: TestRows
+    project: np.ndarray
+    month: np.ndarray
+    kept: np.ndarray
+    draws: ProjectDraws
+    seed: int
+
+    @classmethod
+    def of(cls, rows: TestRows, seed: int) -> _Table:
+        project = pd.factorize(rows.project_id)[0]
+        kept = whole_projects(project, most_rows=MOST_BOOTSTRAP_ROWS, seed=seed)
+        draws = draw_projects(pd.factorize(project[kept])[0], seed=seed)
+        return cls(rows, project, rows.as_of.astype("datetime64[M]"), kept, draws, seed)
+
+    def measured(self, name: str) -> _Measured:
+        ranked = self._ranked(name, self.project)
+        whole = self._measures(name, ranked, ProjectDraws.once(self.project))
+        if self.kept.all():
+            return _Measured(whole, whole, self._measures(name, ranked, self.draws))
+        ranked = self._ranked(name, self.draws.project, self.kept)
+        once = ProjectDraws.once(self.draws.project)
+        return _Measured(
+            whole, self._measures(name, ranked, once), self._measures(name, ranked, self.draws)
+        )
+
+    def point_figures(self, name: str) -> dict[str, float | None]:
+        """Figures without an interval: those of one list of all rows, and the calibration error."""
+        once = ProjectDraws.once(self.project)
+        pooled = ranking_measures(self._ranked(name, self.project), once, pooled=True)
+        figures = {key: _told(value[0]) for key, value in pooled.items()}
+        if name in self.rows.probabilities:
+            figures["ece"] = expected_calibration_error(self.rows.happened, self.rows.scores[name])
+            figures["ece_of_zero"] = _told(self.rows.happened.mean()) if len(self.project) else None
+        return figures
+
+    def lift_curve(self) -> list[dict[str, Any]]:
+        """The share of outcomes met at each capacity, by the judged contender, the rules and the scorecard."""
+        if not self.rows.happened.any():
+            return []
+        shown = [name for name in self.rows.scores if name in {self.rows.judged, SCORECARD, *RULES}]
+        once = ProjectDraws.once(self.project)
+        ranked = {name: self._ranked(name, self.project) for name in shown}
+        return [
+            {
+                "share": share,
+                "recall": {name: _told(recall_at(each, once, share)[0]) for name, each in ranked.items()},
+            }
+            for share in CURVE
+        ]
+
+    def _measures(self, name: str, ranked: RankedRows, draws: ProjectDraws) -> Measures:
+        measures = ranking_measures(ranked, draws)
+        if name in self.rows.probabilities:
+            measures |= probability_measures(ranked, draws, self.rows.prior)
+        return measures
+
+    def _ranked(self, name: str, project: np.ndarray, kept: np.ndarray | None = None) -> RankedRows:
+        chosen = slice(None) if kept is None else kept
+        return RankedRows(
+            self.rows.happened[chosen],
+            self.rows.scores[name][chosen],
+            project,
+            period=self.month[chosen],
+        )
+
+
+def _of_judged(table: _Table) -> dict[str, Any]:
+    """What is shown of the judged contender alone."""
+    rows, month = table.rows, table.month
+    happened, score = rows.happened, rows.scores[rows.judged]
+    is_probability = rows.judged in rows.probabilities
+    return {
+        "reliability": reliability(happened, score, table.project) if is_probability else [],
+        "risk_over_time": risk_over_time(happened, score, month) if is_probability else [],
+        "slices": slices(
+            rows.groups,
+            happened,
+            score,
+            table.project,
+            share_on_list(score, 0.1, month),
+            is_probability=is_probability,
+        ),
+        "stability": _stability(table),
+        "random_visits": None
+        if rows.selection_probability is None
+        else random_visits(happened, score, table.project, rows.selection_probability, seed=table.seed),
     }
+
+
+def _stability(table: _Table) -> dict[str, float | int | None]:
+    """Overlap of consecutive lists; untold for visits, of which a list of all sites cannot be made."""
+    if table.rows.selection_probability is not None:
+        return {**{f"overlap_at_{percent(share)}": None for share in CAPACITIES}, "lists": 0}
+    score, told = table.rows.scores[table.rows.judged], {}
+    lists = 0
     for share in CAPACITIES:
-        at = f"at_{share * 100:.0f}pct"
-        monthly, pooled = (at_capacity(happened, score, share, each) for each in (month, None))
-        figures |= {f"{name}_{at}": value for name, value in monthly.items()}
-        figures |= {f"{name}_{at}_pooled": value for name, value in pooled.items()}
-    return figures
+        told[f"overlap_at_{percent(share)}"], lists = list_overlap(table.project, table.month, score, share)
+    return {**told, "lists": lists}
 
 
-def at_capacity(
-    happened: np.ndarray, score: np.ndarray, share: float, period: np.ndarray | None = None
-) -> dict[str, float]:
-    """What visiting the `share` of rows with the highest scores would meet, in each period by a list of its own.
-
-    Visits and outcomes met are added up over the periods, so that each period weighs by its rows and outcomes.
-
-    Rows that tie at the edge of the list count by the part of them that fits, which is what drawing
-    lots among them meets on average.
-
-    >>> at_capacity(np.array([1, 0, 0, 1]), np.array([3.0, 1.0, 1.0, 1.0]), 0.5)
-    {'precision': 0.6666666666666666, 'recall': 0.6666666666666666, 'lift': 1.3333333333333333}
-    """
-    lists = pd.DataFrame({"happened": happened, "score": score}).groupby(
-        np.zeros(len(score)) if period is None else period
-    )
-    places, met = np.sum(
-        [_met(each["happened"].to_numpy(), each["score"].to_numpy(), share) for _, each in lists], axis=0
-    )
-    precision = met / places
-    return {
-        "precision": float(precision),
-        "recall": float(met / happened.sum()),
-        "lift": float(precision / happened.mean()),
-    }
+def _told(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
-def _met(happened: np.ndarray, score: np.ndarray, share: float) -> tuple[float, float]:
-    """How many places one list has, at least one, and how many outcomes they meet."""
-    places = max(len(score) * share, 1.0)
-    edge = np.sort(score)[::-1][int(np.ceil(places)) - 1]
-    above, tied = score > edge, score == edge
-    met = happened[above].sum() + happened[tied].sum() * (places - above.sum()) / tied.sum()
-    return places, float(met)
-
-
-def probability_figures(happened: np.ndarray, risk: np.ndarray, prior: float) -> Figures:
-    """Brier score, log loss and its skill over the prior rate, observed over expected."""
-    if len(happened) == 0:
-        return {}
-    loss = float(log_loss(happened, risk, labels=[0, 1]))
-    of_prior = float(log_loss(happened, np.full(len(happened), prior), labels=[0, 1]))
-    return {
-        "brier": float(brier_score_loss(happened, risk, pos_label=1)),
-        "log_loss": loss,
-        "log_loss_skill": 1 - loss / of_prior,
-        "observed_over_expected": float(happened.sum() / risk.sum()),
-    }
-
-
-def auc_gain(rows: TestRows, *, seed: int) -> Figures:
-    """AUC of the model minus that of the count of violations, with an interval over projects."""
-    happened = rows.happened
-    if not 0 < happened.sum() < len(happened):
-        return dict(_CANNOT_TELL)
-    project = pd.factorize(rows.project_id)[0]
-    model, count = _SortedScores(rows.risk, happened), _SortedScores(rows.violation_count, happened)
-    gains = [model.auc(times[project]) - count.auc(times[project]) for times in _draws(project, seed)]
-    return _interval(model.auc(None) - count.auc(None), gains)
-
-
-def skill_over_prior(rows: TestRows, *, seed: int) -> Figures:
-    """Skill of the log loss over the prior rate, with an interval over projects."""
-    if len(rows.happened) == 0:
-        return dict(_CANNOT_TELL)
-    project = pd.factorize(rows.project_id)[0]
-    loss = np.bincount(project, _losses(rows.happened, rows.risk))
-    of_prior = np.bincount(project, _losses(rows.happened, np.full(len(project), rows.prior)))
-    skills = [float(1 - (times @ loss) / (times @ of_prior)) for times in _draws(project, seed)]
-    return _interval(1 - loss.sum() / of_prior.sum(), skills)
-
-
-def _losses(happened: np.ndarray, risk: np.ndarray) -> np.ndarray:
-    return -np.log(np.where(happened > 0, risk, 1 - risk))
-
-
-def _draws(project: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    """How often each project is drawn, `DRAWS` times."""
-    draw, count = np.random.default_rng(seed), int(project.max()) + 1
-    for _ in range(DRAWS):
-        yield np.bincount(draw.integers(0, count, count), minlength=count).astype("float64")
-
-
-def _interval(mean: float, drawn: list[float]) -> Figures:
-    """The figure and its interval; draws without an outcome say nothing."""
-    told = [value for value in drawn if np.isfinite(value)]
-    if not told:
-        return dict(_CANNOT_TELL)
-    low, high = np.quantile(told, INTERVAL)
-    return {"mean": float(mean), "low": float(low), "high": float(high)}
-
-
-class _SortedScores:
-    """Scores sorted once, so that the AUC of many weightings of the rows is cheap."""
-
-    def __init__(self, score: np.ndarray, happened: np.ndarray) -> None:
-        self._order = np.argsort(score, kind="stable")
-        ordered = score[self._order]
-        self._ties = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-        self._happened = happened[self._order].astype("float64")
-
-    def auc(self, weight: np.ndarray | None) -> float:
-        """The weighted share of pairs that are in the right order, ties counting half."""
-        weights = np.ones(len(self._order)) if weight is None else weight[self._order]
-        positive = np.add.reduceat(weights * self._happened, self._ties)
-        negative = np.add.reduceat(weights * (1 - self._happened), self._ties)
-        pairs = positive.sum() * negative.sum()
-        below = np.cumsum(negative) - negative
-        return float((positive * (below + negative / 2)).sum() / pairs) if pairs else float("nan")
+def _day(moment: np.datetime64) -> str:
+    return str(moment.astype("datetime64[D]"))

@@ -1,189 +1,208 @@
-"""Training one head: a model that could have been trained when the test began, judged on what came
-after, and then the model that is kept, fitted in the same way on everything that is complete now."""
+"""Training one head: contenders fitted as they could have been at several moments, each judged on what came after.
+
+The older origins choose which contender is taken, the newest one judges it, and the model that is kept is
+fitted in the same way on everything that is complete now.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from data_contracts.errors import NotEnoughData
 from data_contracts.progress import Progress, silent
-from data_contracts.records import Records
-from training.baselines import prior_rate, violation_count
-from training.calibration import Calibration, fit_calibration
-from training.cohort import cohort_pairs
-from training.evaluation import TestRows, evaluate
+from training.baselines import prior_rate
+from training.borrowing import Lent, lend
+from training.contenders import PLAIN, Fitting
+from training.head_model import HeadModel
+from training.head_rows import City, HeadRows, Slice
 from training.heads import Head
-from training.labels import distinct_outcomes, labels, outcomes, outcomes_within
-from training.risk_model import calibrated
-from training.splits import Period, Split, TestDates, evaluation_split, final_split
-from training.trees import Labelled, fit_trees, importances, log_odds, tree_parameters
-
-if TYPE_CHECKING:
-    from features.fact_index import FactIndex
+from training.judging import Judge, Judgement, chosen_by, light_figures
+from training.splits import Split, final_split, origins
+from training.trees import tree_parameters
+from training.verdict import Verdict
 
 # Fewer distinct outcomes than these say nothing about which feature matters, or about the level of risk.
 FEWEST_OUTCOMES_FOR_TREES = 5
 FEWEST_OUTCOMES_FOR_CALIBRATION = 2
 FEWEST_OUTCOMES_FOR_TEST = 1
+ROWS_FOR_IMPORTANCE = 2000
 
-
-@dataclass(frozen=True)
-class City:
-    """What every head of a training is fitted from."""
-
-    records: Records
-    index: FactIndex
-    until: pd.Timestamp
-    dates: TestDates
-    seed: int
-    threads: int
+Oracle = Callable[[pd.DataFrame], np.ndarray]
 
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """A head's trees, calibration and figures; `reference` are the rows its trees were fitted on."""
+    """A head's model, how it was chosen and judged, and what an auditor may ask about it.
+
+    `files` are those of the model that is kept, `tested_files` of the judged one; `test` holds the rows that judged it
+    and `test_risk` what it said of them; `reference` are features the kept one was fitted on.
+    """
 
     head: Head
-    booster: str
-    calibration: Calibration
+    names: tuple[str, ...]
+    chosen: str
+    files: dict[str, bytes]
+    tested_files: dict[str, bytes]
     parameters: dict[str, Any]
     evaluation: dict[str, Any]
+    origins: list[dict[str, Any]]
+    checks: list[Verdict]
     tested: dict[str, Any]
     kept: dict[str, Any]
     importance: dict[str, float]
     reference: pd.DataFrame
+    test: Slice
+    test_risk: np.ndarray
+
+    @property
+    def model(self) -> HeadModel:
+        """The model that is kept."""
+        return HeadModel.from_files(self.head.name, self.names, self.files)
+
+    @property
+    def calibration(self) -> dict[str, float]:
+        """Slope and intercept of the model that is kept."""
+        return {"slope": self.model.slope, "intercept": self.model.intercept}
 
 
 @dataclass(frozen=True)
-class _Fit:
-    booster: str
-    calibration: Calibration
-    prior: float
-    counts: dict[str, int]
-
-
-@dataclass(frozen=True)
-class _Slice:
-    """The labelled rows of one period."""
-
-    pairs: pd.DataFrame
-    rows: Labelled
-    known_at: pd.Timestamp
-
-    def counts(self, head: Head, name: str, records: Records) -> dict[str, int]:
-        return {
-            f"{name}_rows": len(self.pairs),
-            f"{name}_positives": int(self.rows.happened.sum()),
-            f"{name}_outcomes": distinct_outcomes(head, self.pairs, records, self.known_at),
-        }
-
-
-def train_head(head: Head, city: City, progress: Progress = silent) -> TrainedHead:
-    """Evaluate and fit one head; raises NotEnoughData, naming the head and what to do."""
-    pairs = cohort_pairs(head, city.index, city.records, city.until, progress)
-    if pairs.empty:
-        raise _no_rows(head)
-    progress(f"特征 / features {head.name}", 0, len(pairs))
-    features = city.index.matrix(pairs["project_id"].to_list(), pairs["as_of"].to_numpy())
-    progress(f"特征 / features {head.name}", len(pairs), len(pairs))
-    directions = {feature.name: feature.direction for feature in city.index.catalogue.features}
-    parameters = tree_parameters(
-        head.trees, [directions[name] for name in features.columns], seed=city.seed, threads=city.threads
-    )
-    return _HeadTraining(head, city, pairs, features, parameters, progress).train()
-
-
-@dataclass(frozen=True)
-class _HeadTraining:
-    """All rows of a head, on which it is tested and then fitted."""
+class HeadTraining:
+    """One head of a training: its rows, those of the head it borrows from, and how trees are grown."""
 
     head: Head
     city: City
-    pairs: pd.DataFrame
-    features: pd.DataFrame
-    parameters: dict[str, Any]
-    progress: Progress
+    lender: Head | None = None
+    oracle: Oracle | None = None
+    progress: Progress = silent
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def train(self) -> TrainedHead:
-        as_of = self.pairs["as_of"]
-        testing = evaluation_split(self.head, as_of, self.city.until, self.city.dates)
-        tested = self._fit(testing, "试训 / trial trees")
-        self.progress(f"评价 / evaluation {self.head.name}", 0, 1)
-        evaluation = self._evaluate(testing, tested)
-        self.progress(f"评价 / evaluation {self.head.name}", 1, 1)
-        keeping = final_split(self.head, as_of, self.city.until)
-        kept = self._fit(keeping, "终训 / final trees")
+        """Evaluate and fit; raises NotEnoughData, naming the head and what to do, and CheckFailed for a fault of method."""
+        rows = self.city.rows(self.head, self.progress)
+        *older, newest = origins(self.head, rows.pairs["as_of"], self.city.until, self.city.dates)
+        tried = [told for split in older if (told := self._tried(rows, split)) is not None]
+        judgement, fitted = self._judged(rows, newest, chosen_by(tried, self.head.models))
+        keeping = final_split(self.head, rows.pairs["as_of"], self.city.until)
+        final = self._fitting(rows, keeping, "终训 / final")
+        files = final.files([judgement.chosen])[judgement.chosen]
+        reference = pd.DataFrame(final.older.features, columns=list(self.city.names), copy=False)
         return TrainedHead(
             head=self.head,
-            booster=kept.booster,
-            calibration=kept.calibration,
-            parameters={name: value for name, value in self.parameters.items() if name != "num_threads"},
-            evaluation=evaluation,
+            names=self.city.names,
+            chosen=judgement.chosen,
+            files=files,
+            tested_files=judgement.files,
+            parameters=dict(self._parameters(self.head, noted=True)),
+            evaluation=judgement.evaluation,
+            origins=tried,
+            checks=judgement.checks,
             tested={
-                "dates": testing.dates(),
-                "counts": tested.counts,
-                "calibration": tested.calibration.numbers(),
-                "prior": tested.prior,
+                "dates": newest.dates(),
+                "counts": self._counts(fitted) | judgement.test.counts(self.head, "test", self.city.records),
+                "calibration": {"slope": judgement.model.slope, "intercept": judgement.model.intercept},
+                "prior": _prior(fitted),
             },
-            kept={"dates": keeping.dates(), "counts": kept.counts, "prior": kept.prior},
-            importance=importances(kept.booster),
-            reference=self.features[keeping.trees.holds(as_of)],
+            kept={"dates": keeping.dates(), "counts": self._counts(final), "prior": _prior(final)},
+            importance=importances(final.read(files), final.older.features, seed=self.city.seed),
+            reference=reference,
+            test=judgement.test,
+            test_risk=judgement.risk,
         )
 
-    def _fit(self, split: Split, purpose: str) -> _Fit:
-        label = labels(self.head, self.pairs, self.city.records, split.known_at)
-        trees = self._slice(split.trees, label, split.known_at)
-        later = self._slice(split.calibration, label, split.known_at)
-        counts = self._enough("trees", trees, FEWEST_OUTCOMES_FOR_TREES)
-        counts |= self._enough("calibration", later, FEWEST_OUTCOMES_FOR_CALIBRATION)
-        step = f"{purpose} {self.head.name}"
-        booster = fit_trees(trees.rows, later.rows, self.parameters, self.progress, step=step)
-        calibration = fit_calibration(log_odds(booster, later.rows.features), later.rows.happened)
-        prior = prior_rate(np.concatenate([trees.rows.happened, later.rows.happened]))
-        return _Fit(booster, calibration, prior, counts)
-
-    def _evaluate(self, split: Split, fit: _Fit) -> dict[str, Any]:
+    def _judged(self, rows: HeadRows, split: Split, chosen: str) -> tuple[Judgement, Fitting]:
+        """What the newest origin says; a contender that nothing was lent to gives way to the next one."""
         assert split.test is not None and split.test_known_at is not None
-        label = labels(self.head, self.pairs, self.city.records, split.test_known_at)
-        test = self._slice(split.test, label, split.test_known_at)
-        counts = self._enough("test", test, FEWEST_OUTCOMES_FOR_TEST)
-        raw = log_odds(fit.booster, test.rows.features)
-        tested = TestRows(
-            project_id=test.pairs["project_id"].to_numpy(object),
-            as_of=test.pairs["as_of"].to_numpy("datetime64[us]"),
-            happened=test.rows.happened,
-            risk=calibrated(raw, fit.calibration.slope, fit.calibration.intercept),
-            violation_count=violation_count(self.city.index, test.pairs),
-            prior=fit.prior,
+        fitting = self._fitting(rows, split, "试训 / trial")
+        test = rows.slice(split.test, split.test_known_at)
+        self._enough("test", test, FEWEST_OUTCOMES_FOR_TEST)
+        files = fitting.files(self._kinds)
+        models = {kind: fitting.read(each) for kind, each in files.items()}
+        chosen = chosen if chosen in models else next(kind for kind in self.head.models if kind in models)
+        step = f"评价 / evaluation {self.head.name}"
+        self.progress(step, 0, 1)
+        used = {"trees": fitting.older, "calibration": fitting.later, "test": test}
+        judge = Judge(self.head, self.city, rows, split, self.oracle)
+        judgement = judge.judge(models, files, chosen, used, _prior(fitting))
+        self.progress(step, 1, 1)
+        return judgement, fitting
+
+    def _tried(self, rows: HeadRows, split: Split) -> dict[str, Any] | None:
+        """The contenders' figures at an older origin; None where it has too few outcomes to say anything."""
+        assert split.test is not None and split.test_known_at is not None
+        try:
+            fitting = self._fitting(rows, split, f"试训 / trial {split.test.first:%Y}")
+        except NotEnoughData:
+            return None
+        test = rows.slice(split.test, split.test_known_at)
+        counts = self._counts(fitting) | test.counts(self.head, "test", self.city.records)
+        if not counts["test_outcomes"]:
+            return None
+        risks = {kind: model.risk(test.features) for kind, model in fitting.contenders(self._kinds).items()}
+        return {"dates": split.dates(), "counts": counts, "figures": light_figures(test.happened, risks)}
+
+    def _fitting(self, rows: HeadRows, split: Split, purpose: str) -> Fitting:
+        """The slices of a split, with enough outcomes, and what the lender could have lent by then."""
+        older, later = (rows.slice(period, split.known_at) for period in (split.trees, split.calibration))
+        self._enough("trees", older, FEWEST_OUTCOMES_FOR_TREES)
+        self._enough("calibration", later, FEWEST_OUTCOMES_FOR_CALIBRATION)
+        return Fitting(
+            name=self.head.name,
+            names=self.city.names,
+            directions=self.city.directions,
+            strictness=self.city.strictness,
+            parameters=self._parameters(self.head),
+            older=older,
+            later=later,
+            lent=self._lent(split),
+            progress=self.progress,
+            purpose=purpose,
         )
-        return evaluate(tested, seed=self.city.seed) | {
-            "outcomes": counts["test_outcomes"],
-            "shown_apart": self._shown_apart(test),
-        }
 
-    def _slice(self, period: Period, label: np.ndarray, known_at: pd.Timestamp) -> _Slice:
-        chosen = period.holds(self.pairs["as_of"]) & ~np.isnan(label)
-        rows = Labelled(self.features[chosen], label[chosen])
-        return _Slice(self.pairs[chosen].reset_index(drop=True), rows, known_at)
+    def _lent(self, split: Split) -> Lent | None:
+        """The lender's trees as they could have been fitted when the split's labels were known; None if they could not."""
+        if self.lender is None:
+            return None
+        try:
+            rows = self.city.rows_to_lend(self.lender, self.progress)
+            lending = final_split(self.lender, rows.pairs["as_of"], split.known_at)
+            return lend(rows, lending, self.city.names, self._parameters(self.lender), self.progress)
+        except NotEnoughData:
+            return None
 
-    def _enough(self, name: str, rows: _Slice, fewest: int) -> dict[str, int]:
+    @property
+    def _kinds(self) -> list[str]:
+        return list(dict.fromkeys([*self.head.models, PLAIN]))
+
+    def _parameters(self, head: Head, *, noted: bool = False) -> dict[str, Any]:
+        """LightGBM's parameters; those that are noted leave out what depends on the machine."""
+        own = {**head.trees, **(self.parameters if head.name == self.head.name else {})}
+        found = tree_parameters(own, self.city.directions, seed=self.city.seed, threads=self.city.threads)
+        return {name: value for name, value in found.items() if not (noted and name == "num_threads")}
+
+    def _enough(self, name: str, rows: Slice, fewest: int) -> None:
         counts = rows.counts(self.head, name, self.city.records)
-        _refuse_too_few(self.head, name, counts[f"{name}_outcomes"], fewest, rows.rows.happened)
-        return counts
+        _refuse_too_few(self.head, name, counts[f"{name}_outcomes"], fewest, rows.happened)
 
-    def _shown_apart(self, test: _Slice) -> dict[str, int]:
-        """Rows of the test whose window holds each of the narrower outcomes."""
-        if self.head.horizon_days is None:
-            return {}
-        counted = {}
-        for name, apart in self.head.shown_apart.items():
-            narrower = outcomes(self.head.outcome, self.city.records, test.known_at, apart=apart)
-            counted[name] = int((outcomes_within(test.pairs, narrower, self.head.horizon_days) > 0).sum())
-        return counted
+    def _counts(self, fitting: Fitting) -> dict[str, int]:
+        trees = fitting.older.counts(self.head, "trees", self.city.records)
+        return trees | fitting.later.counts(self.head, "calibration", self.city.records)
+
+
+def importances(model: HeadModel, features: np.ndarray, *, seed: int) -> dict[str, float]:
+    """The mean size of each feature's contribution to the log-odds on a sample of rows, as shares; largest first."""
+    chosen = np.random.default_rng(seed).permutation(len(features))[:ROWS_FOR_IMPORTANCE]
+    sizes = np.abs(model.contributions(features[np.sort(chosen)])[:, :-1]).mean(axis=0)
+    shares = dict(zip(model.features, (sizes / max(sizes.sum(), 1e-300)).tolist(), strict=True))
+    return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _prior(fitting: Fitting) -> float:
+    return prior_rate(np.concatenate([fitting.older.happened, fitting.later.happened]))
 
 
 _SLICES = {
@@ -210,12 +229,3 @@ def _refuse_too_few(head: Head, name: str, outcome_count: int, fewest: int, happ
             en=f"Head {head.name}: every row of {en} has the outcome; there is nothing to tell apart. Check its outcome.",
             field="head",
         )
-
-
-def _no_rows(head: Head) -> NotEnoughData:
-    need = ("检查记录", "inspections") if head.given_a_visit else ("项目记录", "projects")
-    return NotEnoughData(
-        zh=f"目标 {head.name}：没有标签完整的样本。请载入更长时间的{need[0]}，或检查该目标的 cohort。",
-        en=f"Head {head.name}: no row has a complete label. Load {need[1]} over a longer time, or check its cohort.",
-        field="head",
-    )

@@ -18,6 +18,8 @@ from training.trees import DEFAULTS
 HEADS_FILE = Path(__file__).parent / "heads.yaml"
 MONTHS_OF_STEP = {"monthly": 1, "quarterly": 3}
 
+Contender = Literal["scorecard", "borrowing_scorecard", "trees", "boosted_scorecard"]
+
 _Failure = tuple[str, str, str]  # where, Chinese, English
 
 
@@ -92,6 +94,15 @@ class Head(_Declared):
     cohort: Cohort = Cohort()
     shown_apart: dict[str, Apart] = Field(default_factory=dict)
     trees: dict[str, StrictInt | StrictFloat] = Field(default_factory=dict)
+    borrows: str | None = None
+    contenders: tuple[Contender, ...] | None = None
+
+    @property
+    def models(self) -> tuple[Contender, ...]:
+        """The kinds of model that compete, the one that is taken where nothing tells them apart first."""
+        if self.contenders is not None:
+            return self.contenders
+        return ("borrowing_scorecard", "trees", "boosted_scorecard") if self.borrows else ("trees", "boosted_scorecard")
 
     @property
     def days_to_complete(self) -> int:
@@ -111,7 +122,7 @@ class Head(_Declared):
 
 
 def load_heads(path: Path | None = None, *, only: list[str] | None = None) -> tuple[Head, ...]:
-    """The heads of a file (default: the three of the design), or those named in `only`.
+    """The heads of a file (default: the three of the design), or those named in `only`, in the file's order.
 
     Raises ContractInvalid with every failure of the file, SourceUnreadable if there is no such file,
     NotFound for a name in `only` that the file does not declare.
@@ -119,6 +130,7 @@ def load_heads(path: Path | None = None, *, only: list[str] | None = None) -> tu
     path = Path(path) if path is not None else HEADS_FILE
     heads = tuple(_parse(_read(path), path))
     failures = [failure for head in heads for failure in _contract_failures(head)]
+    failures += [failure for head in heads for failure in _borrowing_failures(head, heads)]
     _refuse(path, failures)
     unknown = sorted(set(only or ()) - {head.name for head in heads})
     if unknown:
@@ -194,6 +206,24 @@ def _contract_failures(head: Head) -> Iterator[_Failure]:
     yield from _cohort_failures(f"{where}.cohort", head.cohort)
     for name, apart in head.shown_apart.items():
         yield from _conditions_failures(f"{where}.shown_apart.{name}", head.outcome.table, apart)
+
+
+def _borrowing_failures(head: Head, heads: tuple[Head, ...]) -> Iterator[_Failure]:
+    """Where a head borrows from none, from itself, or from one that borrows; or competes without what it needs."""
+    where = f"heads.{head.name}"
+    lenders = [other.name for other in heads if other.borrows is None and other.name != head.name]
+    if head.borrows is not None and head.borrows not in lenders:
+        yield (
+            f"{where}.borrows",
+            f"应为另一个不借用的目标：{'、'.join(lenders)}",
+            f"must be another head that does not borrow: {', '.join(lenders)}",
+        )
+    if head.borrows is None and "borrowing_scorecard" in (head.contenders or ()):
+        yield f"{where}.contenders", "borrowing_scorecard 须有 borrows", "takes borrowing_scorecard only with borrows"
+    if head.contenders is not None and len(set(head.contenders)) != len(head.contenders or ()):
+        yield f"{where}.contenders", "有重复", "names one twice"
+    if head.contenders == ():
+        yield f"{where}.contenders", "不能为空", "must not be empty"
 
 
 def _outcome_failures(where: str, outcome: Outcome) -> Iterator[_Failure]:

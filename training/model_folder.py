@@ -2,8 +2,8 @@
 
     passport.json                    dates, heads, features, metrics, reference profile, versions
     examples.json                    a few rows of feature values and the risks they must give
-    heads/<head>/booster.txt         LightGBM's own text
-    heads/<head>/calibration.json    two numbers: risk = sigmoid(slope * log-odds + intercept)
+    heads/<head>/                    the model in use: `training.head_model` says which files
+    tested/<head>/                   the same of the model that was judged, fitted before the rows that judge it
     manifest.json                    protocol number and the sha256 of every file above
 
 The sha256 of `manifest.json` stands for the whole folder; its first twelve digits are the version.
@@ -25,10 +25,12 @@ from typing import Any
 
 from data_contracts.errors import ModelInvalid, NotFound
 
-PROTOCOL = 1
+PROTOCOL = 2
+READ_PROTOCOLS = (1, 2)  # 1 had trees and calibration alone, and nothing of the judged model
 VERSION_DIGITS = 12
 MANIFEST, PASSPORT, EXAMPLES = "manifest.json", "passport.json", "examples.json"
 POINTER = "current.json"
+HEADS, TESTED = "heads", "tested"
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,16 @@ def booster_file(head: str) -> str:
 def calibration_file(head: str) -> str:
     """Where a head's two calibration numbers are inside the folder."""
     return f"heads/{head}/calibration.json"
+
+
+def files_of_head(files: Mapping[str, bytes], head: str, part: str = HEADS) -> dict[str, bytes]:
+    """The files of one head by their names inside its folder; `part` is `heads` or `tested`.
+
+    >>> files_of_head({"heads/defect/booster.txt": b"tree", "passport.json": b""}, "defect")
+    {'booster.txt': b'tree'}
+    """
+    prefix = f"{part}/{head}/"
+    return {name.removeprefix(prefix): content for name, content in files.items() if name.startswith(prefix)}
 
 
 def as_json(content: Any) -> bytes:
@@ -195,7 +207,7 @@ def _manifest(folder: Path, raw: bytes) -> dict[str, str]:
         protocol, files = content["protocol"], dict(content["files"])
     except (ValueError, TypeError, KeyError) as error:
         raise invalid(folder, f"{MANIFEST} 无法读取", f"{MANIFEST} cannot be read") from error
-    if protocol != PROTOCOL:
+    if protocol not in READ_PROTOCOLS:
         raise invalid(
             folder,
             f"格式号 {protocol} 不受支持（本版本为 {PROTOCOL}），请升级 siterisk",

@@ -68,6 +68,35 @@ class TestDates:
     train_to: pd.Timestamp | None = None
 
 
+OLDER_ORIGINS = 2
+STEP = pd.DateOffset(months=12)
+
+
+def origins(
+    head: Head, as_of: pd.Series, until: pd.Timestamp, dates: TestDates | None = None
+) -> list[Split]:
+    """The splits of a rolling origin, the oldest first; the last one is `evaluation_split`.
+
+    Each older one begins its test a year before the next and ends it there. As many as there are records for, at
+    most two. Raises what `evaluation_split` raises.
+    """
+    newest = evaluation_split(head, as_of, until, dates)
+    found = [newest]
+    for _ in range(OLDER_ORIGINS):
+        assert found[0].test is not None
+        first = found[0].test.first - STEP
+        shift = first - found[-1].test.first if found[-1].test is not None else pd.Timedelta(0)
+        train_to = None if dates is None or dates.train_to is None else dates.train_to + shift
+        try:
+            older = evaluation_split(
+                head, as_of, until, TestDates(first, found[0].test.first - pd.Timedelta(days=1), train_to)
+            )
+        except NotEnoughData:
+            break
+        found.insert(0, older)
+    return found
+
+
 def evaluation_split(
     head: Head, as_of: pd.Series, until: pd.Timestamp, dates: TestDates | None = None
 ) -> Split:

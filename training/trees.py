@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from data_contracts.progress import Progress, silent
 
@@ -20,7 +19,7 @@ DEFAULTS: Mapping[str, Any] = {
     "learning_rate": 0.05,
     "min_data_in_leaf": 200,
     "lambda_l2": 20.0,
-    "feature_fraction": 0.7,
+    "feature_fraction": 0.3,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "max_bin": 127,
@@ -57,15 +56,17 @@ def tree_parameters(
 
 
 class Labelled(NamedTuple):
-    """Rows of features and what happened to each (0 or 1)."""
+    """Rows of features, what happened to each (0 or 1), and the log-odds that trees begin from, if any."""
 
-    features: pd.DataFrame
+    features: np.ndarray
     happened: np.ndarray
+    begins_at: np.ndarray | None = None
 
 
 def fit_trees(
     rows: Labelled,
     later: Labelled,
+    names: Sequence[str],
     parameters: Mapping[str, Any],
     progress: Progress = silent,
     *,
@@ -84,9 +85,14 @@ def fit_trees(
     patience = int(parameters.pop("early_stopping_rounds"))
     progress(step, 0, rounds)
     fitted_on = lightgbm.Dataset(
-        _values(rows.features), rows.happened, feature_name=list(rows.features.columns), params=parameters
+        rows.features,
+        rows.happened,
+        init_score=rows.begins_at,
+        feature_name=list(names),
+        params=parameters,
+        free_raw_data=True,
     )
-    watched = fitted_on.create_valid(_values(later.features), later.happened)
+    watched = fitted_on.create_valid(later.features, later.happened, init_score=later.begins_at)
     booster = lightgbm.train(
         parameters,
         fitted_on,
@@ -95,34 +101,14 @@ def fit_trees(
         callbacks=[lightgbm.early_stopping(patience, verbose=False), _telling(progress, step, rounds)],
     )
     progress(step, rounds, rounds)
-    kept = min(max(booster.best_iteration, FEWEST_ROUNDS), booster.current_iteration())
+    fewest = FEWEST_ROUNDS if rows.begins_at is None else 1
+    kept = min(max(booster.best_iteration, fewest), booster.current_iteration())
     return without_threads(booster.model_to_string(num_iteration=kept))
-
-
-def log_odds(text: str, rows: pd.DataFrame) -> np.ndarray:
-    """The raw score that a booster's text gives to rows."""
-    import lightgbm
-
-    return np.asarray(lightgbm.Booster(model_str=text).predict(_values(rows), raw_score=True))
-
-
-def importances(text: str) -> dict[str, float]:
-    """The gain in log loss that each feature brought, as shares of all, the largest first."""
-    import lightgbm
-
-    booster = lightgbm.Booster(model_str=text)
-    gains = booster.feature_importance("gain")
-    shares = dict(zip(booster.feature_name(), (gains / max(gains.sum(), 1e-300)).tolist(), strict=True))
-    return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
 
 def without_threads(text: str) -> str:
     """The text without the one line that depends on the machine."""
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("[num_threads:"))
-
-
-def _values(rows: pd.DataFrame) -> np.ndarray:
-    return np.ascontiguousarray(rows.to_numpy(dtype="float64"))
 
 
 def _telling(progress: Progress, step: str, rounds: int) -> Any:

@@ -1,0 +1,121 @@
+"""The kinds of model that compete for a head, each fitted on one split and written as the files of its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from data_contracts.progress import Progress
+from training.borrowing import Lent
+from training.calibration import Calibration, fit_calibration
+from training.head_model import BOOSTER, CALIBRATION, SCORECARD, HeadModel, held
+from training.head_rows import Slice
+from training.model_folder import as_json
+from training.scorecard_fitting import CardFit, CardRows, fit_scorecard
+from training.trees import Labelled, fit_trees
+
+PLAIN, BORROWING, TREES, BOOSTED = "scorecard", "borrowing_scorecard", "trees", "boosted_scorecard"
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What contenders of a head are fitted from at one split."""
+
+    name: str
+    names: Sequence[str]
+    directions: Sequence[int]
+    strictness: Sequence[int]
+    parameters: Mapping[str, Any]
+    older: Slice
+    later: Slice
+    lent: Lent | None
+    progress: Progress
+    purpose: str
+
+    def contenders(self, kinds: Sequence[str]) -> dict[str, HeadModel]:
+        """The models of these kinds, by kind; one that would borrow where nothing is lent is left out."""
+        return {kind: self.read(files) for kind, files in self.files(kinds).items()}
+
+    def read(self, files: Mapping[str, bytes]) -> HeadModel:
+        """The model of a head's files, by the reader that serves it."""
+        return HeadModel.from_files(self.name, self.names, files)
+
+    def files(self, kinds: Sequence[str]) -> dict[str, dict[str, bytes]]:
+        """The files of the models of these kinds."""
+        cards = self._cards(kinds)
+        made = {kind: self._card_files(card) for kind, card in cards.items() if kind in kinds}
+        if TREES in kinds:
+            made[TREES] = self._calibrated({BOOSTER: self._trees(None, TREES).encode()})
+        if BOOSTED in kinds:
+            made[BOOSTED] = self._boosted(cards.get(BORROWING) or cards[PLAIN])
+        return {kind: made[kind] for kind in kinds if kind in made}
+
+    def _cards(self, kinds: Sequence[str]) -> dict[str, CardFit]:
+        cards = {}
+        if BORROWING in kinds or BOOSTED in kinds:
+            cards |= {BORROWING: self._card(self.lent)} if self.lent is not None else {}
+        if PLAIN in kinds or (BOOSTED in kinds and self.lent is None):
+            cards[PLAIN] = self._card(None)
+        return cards
+
+    def _card(self, lent: Lent | None) -> CardFit:
+        step = f"{self.purpose} 评分卡 / scorecard {self.name}"
+        self.progress(step, 0, 1)
+        older, later = (self._card_rows(rows, lent) for rows in (self.older, self.later))
+        lender = lent.head if lent is not None else ""
+        fitted = fit_scorecard(older, later, self.names, self.directions, not_these=self.strictness, lender=lender)
+        self.progress(step, 1, 1)
+        return fitted
+
+    def _card_rows(self, rows: Slice, lent: Lent | None) -> CardRows:
+        if lent is None:
+            return CardRows(rows.features, rows.happened)
+        return CardRows(
+            rows.features, rows.happened, lent.out_of_fold(rows.pairs["project_id"], held(rows.features, self.names, self.held_at))
+        )
+
+    def _card_files(self, fitted: CardFit) -> dict[str, bytes]:
+        numbers = fit_calibration(fitted.later_log_odds, self.later.happened)
+        return self._with_card(fitted.card) | {CALIBRATION: self._calibration(numbers)}
+
+    def _with_card(self, card: Any) -> dict[str, bytes]:
+        files = {SCORECARD: as_json(card.as_json())}
+        if card.borrowed is not None:
+            assert self.lent is not None
+            files |= self.lent.files()
+        return files
+
+    def _boosted(self, fitted: CardFit) -> dict[str, bytes]:
+        """Trees that begin from the log-odds of the card fitted on the older slice."""
+        card = self.read(self._with_card(fitted.older) | {CALIBRATION: self._calibration(Calibration(1.0, 0.0))})
+        trees = self._trees(card, BOOSTED)
+        return self._calibrated(self._with_card(fitted.older) | {BOOSTER: trees.encode()})
+
+    def _trees(self, card: HeadModel | None, kind: str) -> str:
+        step = f"{self.purpose} {kind} {self.name}"
+        older, later = (
+            rows.labelled if card is None else Labelled(rows.features, rows.happened, card.log_odds(rows.features))
+            for rows in (self.older, self.later)
+        )
+        return fit_trees(older, later, self.names, self.parameters, self.progress, step=step)
+
+    def _calibrated(self, files: dict[str, bytes]) -> dict[str, bytes]:
+        """The files with the calibration that fits the later rows, scored as they will be in service."""
+        raw = self.read(files | {CALIBRATION: self._calibration(Calibration(1.0, 0.0))})
+        numbers = fit_calibration(raw.log_odds(self.later.features), self.later.happened)
+        return files | {CALIBRATION: self._calibration(numbers)}
+
+    def _calibration(self, numbers: Calibration) -> bytes:
+        return as_json({**numbers.numbers(), "held_at": self.held_at})
+
+    @property
+    def held_at(self) -> dict[str, float]:
+        """The middle value of each measure of strictness among the older rows that have one."""
+        columns = {self.names[place]: self.older.features[:, place] for place in self.strictness}
+        return {
+            name: float(np.nanmedian(column)) for name, column in columns.items() if not np.isnan(column).all()
+        }
+

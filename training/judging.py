@@ -1,0 +1,186 @@
+"""Judging: which contender the older origins choose, and what the newest one says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import log_loss, roc_auc_score
+
+from training.baselines import groups_of, rule_scores
+from training.checks import (
+    Verdict,
+    as_drawn,
+    complete_windows,
+    features_as_known,
+    holds_against_scorecard,
+    leak,
+    monotone,
+    refuse,
+    result_verdicts,
+    sampled_dates,
+    split_in_time,
+)
+from training.contenders import PLAIN
+from training.evaluation import TestRows, evaluate
+from training.head_model import HeadModel
+from training.head_rows import City, HeadRows, Slice
+from training.heads import Head
+from training.labels import outcomes, outcomes_within, visits
+from training.splits import Split
+
+PRIOR, ORACLE = "prior_rate", "oracle"
+# Rows on which each expected direction is tried; every one is moved over the range of each feature.
+ROWS_FOR_MONOTONE = 300
+ROWS_FOR_KNOWLEDGE = 200
+
+
+def light_figures(happened: np.ndarray, risks: Mapping[str, np.ndarray]) -> dict[str, dict[str, float | None]]:
+    """AUC, log loss and observed over expected of each contender at an older origin; None without an outcome."""
+    told = 0 < happened.sum() < len(happened)
+    return {
+        kind: {
+            "auc": float(roc_auc_score(happened, risk)) if told else None,
+            "log_loss": float(log_loss(happened, risk, labels=[0, 1])),
+            "observed_over_expected": float(happened.sum() / risk.sum()),
+        }
+        for kind, risk in risks.items()
+    }
+
+
+def chosen_by(tried: Sequence[Mapping[str, Any]], models: Sequence[str]) -> str:
+    """The contender with the least log loss over the rows of all older origins; the first where none was tried.
+
+    >>> chosen_by([], ["trees", "scorecard"])
+    'trees'
+    """
+    everywhere = [kind for kind in models if all(kind in told["figures"] for told in tried)]
+    if not tried or not everywhere:
+        return models[0]
+
+    def loss(kind: str) -> float:
+        return sum(told["figures"][kind]["log_loss"] * told["counts"]["test_rows"] for told in tried)
+
+    return min(everywhere, key=lambda kind: (loss(kind), models.index(kind)))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The contender that is taken and all that was found about it on the newest rows."""
+
+    chosen: str
+    model: HeadModel
+    files: dict[str, bytes]
+    evaluation: dict[str, Any]
+    checks: list[Verdict]
+    test: Slice
+    risk: np.ndarray
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The newest rows of a head and how they are looked at."""
+
+    head: Head
+    city: City
+    rows: HeadRows
+    split: Split
+    oracle: Callable[[pd.DataFrame], np.ndarray] | None = None
+
+    def judge(
+        self,
+        models: Mapping[str, HeadModel],
+        files: Mapping[str, dict[str, bytes]],
+        chosen: str,
+        used: Mapping[str, Slice],
+        prior: float,
+    ) -> Judgement:
+        """Judge `chosen` among `models`; the scorecard is taken instead where it is clearly better (EVALUATION).
+
+        Raises CheckFailed for a fault of method: a leak, rows not split in time, incomplete windows, a test
+        that is not what the cohort drew.
+        """
+        test = used["test"]
+        method = self._method(used)
+        refuse(method)
+        risks = {kind: model.risk(test.features) for kind, model in models.items()}
+        evaluation = self._evaluated(test, risks, chosen, prior)
+        if chosen != PLAIN and holds_against_scorecard(evaluation).state == "failed":
+            chosen = PLAIN
+            evaluation = self._evaluated(test, risks, chosen, prior)
+        model = models[chosen]
+        checks = [*method, *result_verdicts(evaluation), self._monotone(model, test)]
+        return Judgement(chosen, model, files[chosen], evaluation, checks, test, risks[chosen])
+
+    def _evaluated(
+        self, test: Slice, risks: Mapping[str, np.ndarray], chosen: str, prior: float
+    ) -> dict[str, Any]:
+        scores = {
+            PRIOR: np.full(len(test.happened), prior),
+            **rule_scores(self.city.index, test.pairs, seed=self.city.seed),
+            **risks,
+        }
+        if self.oracle is not None:
+            scores[ORACLE] = self.oracle(test.pairs)
+        rows = TestRows(
+            project_id=test.pairs["project_id"].to_numpy(object),
+            as_of=test.pairs["as_of"].to_numpy("datetime64[us]"),
+            happened=test.happened,
+            scores=scores,
+            probabilities=frozenset({PRIOR, *risks}),
+            judged=chosen,
+            prior=prior,
+            groups=groups_of(self.city.index, self.city.records, test.pairs),
+            selection_probability=self._selection(test) if self.head.given_a_visit else None,
+        )
+        counts = test.counts(self.head, "test", self.city.records)
+        return evaluate(rows, seed=self.city.seed) | {
+            "outcomes": counts["test_outcomes"],
+            "shown_apart": self._shown_apart(test),
+        }
+
+    def _method(self, used: Mapping[str, Slice]) -> list[Verdict]:
+        test = used["test"]
+        places = sampled_dates(test.pairs["as_of"], rows=ROWS_FOR_KNOWLEDGE, seed=self.city.seed)
+        asked = test.pairs.iloc[places]
+        then = features_as_known(asked, self.city.records, self.city.index.catalogue)
+        features = pd.DataFrame(test.features, columns=list(self.city.names), copy=False)
+        label = self.rows.labels(test.known_at)
+        return [
+            leak(features, test.happened, test.pairs["project_id"].to_numpy(object), as_known=then),
+            split_in_time(self.head, self.split, used),
+            complete_windows(self.head, used),
+            as_drawn(self.split, test, self.rows.pairs, label),
+        ]
+
+    def _monotone(self, model: HeadModel, test: Slice) -> Verdict:
+        names = list(self.city.names)
+        sample = np.random.default_rng(self.city.seed).permutation(len(test.pairs))[:ROWS_FOR_MONOTONE]
+        rows = pd.DataFrame(test.features[np.sort(sample)], columns=names)
+        directions = dict(zip(names, self.city.directions, strict=True))
+        return monotone(
+            lambda moved: model.log_odds(moved[names].to_numpy("float64")), directions, rows, seed=self.city.seed
+        )
+
+    def _selection(self, test: Slice) -> np.ndarray:
+        """The probability with which the visit of each row was drawn; NaN where it was not drawn at random.
+
+        Of several visits of one site and day the one drawn at random counts.
+        """
+        known = visits(self.city.records, test.known_at)
+        drawn = known["selection_probability"].astype("float64").groupby([known["project_id"], known["day"]]).max()
+        asked = pd.MultiIndex.from_arrays([test.pairs["project_id"], test.pairs["as_of"].dt.normalize()])
+        return drawn.reindex(asked).to_numpy("float64")
+
+    def _shown_apart(self, test: Slice) -> dict[str, int]:
+        """Rows of the test whose window holds each of the narrower outcomes."""
+        if self.head.horizon_days is None:
+            return {}
+        counted = {}
+        for name, apart in self.head.shown_apart.items():
+            narrower = outcomes(self.head.outcome, self.city.records, test.known_at, apart=apart)
+            counted[name] = int((outcomes_within(test.pairs, narrower, self.head.horizon_days) > 0).sum())
+        return counted
