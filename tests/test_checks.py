@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from data_contracts.errors import CheckFailed
+from data_contracts.records import Records
 from features.catalogue import load_catalogue
 from features.fact_index import FactIndex
 from tests.evaluations import figure, good_evaluation
@@ -177,6 +178,44 @@ def test_a_feature_that_uses_records_of_later_is_refused() -> None:
     assert checks.leak(matrix.assign(mine=1.0), happened, project, as_known=as_known).is_refusal
 
 
+def visits_recorded(after: pd.Timedelta) -> tuple[pd.DataFrame, np.ndarray, Records]:
+    """Stop orders given on two visits of ten, on file so long after the midnight before the visit."""
+    days = pd.date_range("2025-03-01", periods=10, freq="D", unit="us")
+    sites = [f"P{number}" for number in range(10)]
+    visits = {"inspection_id": sites, "project_id": sites, "inspected_on": days, "recorded_at": days + after}
+    found = np.array([1.0, 1.0] + [0.0] * 8)
+    visits["disposal"] = np.where(found > 0, "STOP", "NONE").tolist()
+    pairs = pd.DataFrame({"project_id": sites, "as_of": days})
+    return pairs, found, Records.from_tables({"inspections": pd.DataFrame(visits)})
+
+
+def test_findings_on_file_before_the_visit_are_a_leak() -> None:
+    pairs, found, records = visits_recorded(pd.Timedelta(0))
+    on_file = checks.outcomes_on_file(HAZARD, pairs, found, records)
+    assert on_file == 1.0
+    verdict = checks.leak(pd.DataFrame({"x": found}), found, pairs["project_id"].to_numpy(), on_file=on_file)
+    assert verdict.is_refusal and "100.0% of the outcomes were on file" in verdict.reason_en
+    pairs, found, records = visits_recorded(pd.Timedelta(hours=9))
+    assert checks.outcomes_on_file(HAZARD, pairs, found, records) == 0.0
+
+
+def test_an_accident_on_file_before_it_happened_is_a_leak_to_the_rows_between() -> None:
+    accidents = pd.DataFrame(
+        {
+            "accident_id": ["A1", "A2"],
+            "project_id": ["P1", "P2"],
+            "occurred_on": pd.to_datetime(["2025-03-20", "2025-03-20"]),
+            "recorded_at": pd.to_datetime(["2025-02-15", "2025-03-21"]),
+            "deaths": 1,
+        }
+    )
+    pairs = pd.DataFrame({"project_id": ["P1", "P1", "P2", "P2"]})
+    pairs["as_of"] = pd.to_datetime(["2025-02-01", "2025-03-01"] * 2).astype("datetime64[us]")
+    records = Records.from_tables({"accidents": accidents})
+    # Of the four rows whose window holds an accident, only that of P1 in March had it on file.
+    assert checks.outcomes_on_file(ACCIDENT, pairs, np.ones(4), records) == 0.25
+
+
 def test_the_sample_is_of_a_date_in_the_middle_and_follows_from_the_seed() -> None:
     pairs, _, _ = cohort()
     chosen = checks.sampled_dates(pairs["as_of"], rows=10, seed=1)
@@ -327,7 +366,13 @@ def test_the_rows_of_a_city_as_a_training_takes_them_pass_every_check_of_method(
     )
     told, project_id = ~np.isnan(now), pairs["project_id"].to_numpy(object)
     verdicts = [
-        checks.leak(features[told], now[told], project_id[told], as_known=as_known),
+        checks.leak(
+            features[told],
+            now[told],
+            project_id[told],
+            as_known=as_known,
+            on_file=checks.outcomes_on_file(head, pairs, now, records),
+        ),
         checks.split_in_time(head, split, used),
         checks.complete_windows(head, used),
         checks.as_drawn(split, used["test"], pairs, now),

@@ -55,7 +55,9 @@ def lend(
     trees = []
     for number in range(HALVES):
         part = f"{step} {number + 1}/{HALVES}"
-        trees.append(fit_trees(_of(older, half != number), later.labelled, names, parameters, progress, step=part))
+        trees.append(
+            fit_trees(_of(older, half != number), later.labelled, names, parameters, progress, step=part)
+        )
     return Lent(rows.head.name, tuple(trees))
 
 

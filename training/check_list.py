@@ -27,12 +27,12 @@ OUTCOMES_DELIVERED = Check(
 )  # fmt: skip
 LEAK = Check(
     "TRN002", "特征泄漏", "Leak",
-    "是否有特征读到了结果：单独一个特征（含其缺失）几乎完全区分结果，或其取值与只用当时已入库记录算出的不同。",
+    "是否有特征读到了结果：单独一个特征（含其缺失）几乎完全区分结果，或其取值与只用当时已入库记录算出的不同，或结果在 as_of 时已经入库。",
     "Whether a feature reads the outcome: alone, by its value or by its being missing, it tells nearly all outcomes apart; "
-    "or its values are not those that the records on file at `as_of` give.",
+    "or its values are not those that the records on file at `as_of` give; or the outcomes themselves were on file by then.",
     "refuses",
-    "请从特征中去掉该列，或改为只用 as_of 时已入库的记录计算。",
-    "Take the column out of the features, or compute it from what was on file at as_of alone.",
+    "请从特征中去掉该列，或改为只用 as_of 时已入库的记录计算；入库时间有误的，请更正来源。",
+    "Take the column out of the features, or compute it from what was on file at as_of alone; correct recorded_at at its source.",
     "method",
 )  # fmt: skip
 SPLIT_IN_TIME = Check(

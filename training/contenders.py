@@ -66,7 +66,9 @@ class Fitting:
         self.progress(step, 0, 1)
         older, later = (self._card_rows(rows, lent) for rows in (self.older, self.later))
         lender = lent.head if lent is not None else ""
-        fitted = fit_scorecard(older, later, self.names, self.directions, not_these=self.strictness, lender=lender)
+        fitted = fit_scorecard(
+            older, later, self.names, self.directions, not_these=self.strictness, lender=lender
+        )
         self.progress(step, 1, 1)
         return fitted
 
@@ -74,7 +76,9 @@ class Fitting:
         if lent is None:
             return CardRows(rows.features, rows.happened)
         return CardRows(
-            rows.features, rows.happened, lent.out_of_fold(rows.pairs["project_id"], held(rows.features, self.names, self.held_at))
+            rows.features,
+            rows.happened,
+            lent.out_of_fold(rows.pairs["project_id"], held(rows.features, self.names, self.held_at)),
         )
 
     def _card_files(self, fitted: CardFit) -> dict[str, bytes]:
@@ -90,14 +94,18 @@ class Fitting:
 
     def _boosted(self, fitted: CardFit) -> dict[str, bytes]:
         """Trees that begin from the log-odds of the card fitted on the older slice."""
-        card = self.read(self._with_card(fitted.older) | {CALIBRATION: self._calibration(Calibration(1.0, 0.0))})
+        card = self.read(
+            self._with_card(fitted.older) | {CALIBRATION: self._calibration(Calibration(1.0, 0.0))}
+        )
         trees = self._trees(card, BOOSTED)
         return self._calibrated(self._with_card(fitted.older) | {BOOSTER: trees.encode()})
 
     def _trees(self, card: HeadModel | None, kind: str) -> str:
         step = f"{self.purpose} {kind} {self.name}"
         older, later = (
-            rows.labelled if card is None else Labelled(rows.features, rows.happened, card.log_odds(rows.features))
+            rows.labelled
+            if card is None
+            else Labelled(rows.features, rows.happened, card.log_odds(rows.features))
             for rows in (self.older, self.later)
         )
         return fit_trees(older, later, self.names, self.parameters, self.progress, step=step)
@@ -116,6 +124,7 @@ class Fitting:
         """The middle value of each measure of strictness among the older rows that have one."""
         columns = {self.names[place]: self.older.features[:, place] for place in self.strictness}
         return {
-            name: float(np.nanmedian(column)) for name, column in columns.items() if not np.isnan(column).all()
+            name: float(np.nanmedian(column))
+            for name, column in columns.items()
+            if not np.isnan(column).all()
         }
-

@@ -158,9 +158,7 @@ class _Table:
             return _Measured(whole, whole, self._measures(name, ranked, self.draws))
         ranked = self._ranked(name, self.draws.project, self.kept)
         once = ProjectDraws.once(self.draws.project)
-        return _Measured(
-            whole, self._measures(name, ranked, once), self._measures(name, ranked, self.draws)
-        )
+        return _Measured(whole, self._measures(name, ranked, once), self._measures(name, ranked, self.draws))
 
     def point_figures(self, name: str) -> dict[str, float | None]:
         """Figures without an interval: those of one list of all rows, and the calibration error."""

@@ -180,5 +180,7 @@ def _booster(name: str, features: Sequence[str], content: bytes) -> lightgbm.Boo
 
 def _broken(name: str, zh: str, en: str) -> ModelInvalid:
     return ModelInvalid(
-        zh=f"目标 {name} 的模型无效：{zh}。", en=f"The model of head {name} is not valid: {en}.", field="model"
+        zh=f"目标 {name} 的模型无效：{zh}。",
+        en=f"The model of head {name} is not valid: {en}.",
+        field="model",
     )

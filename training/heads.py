@@ -102,7 +102,11 @@ class Head(_Declared):
         """The kinds of model that compete, the one that is taken where nothing tells them apart first."""
         if self.contenders is not None:
             return self.contenders
-        return ("borrowing_scorecard", "trees", "boosted_scorecard") if self.borrows else ("trees", "boosted_scorecard")
+        return (
+            ("borrowing_scorecard", "trees", "boosted_scorecard")
+            if self.borrows
+            else ("trees", "boosted_scorecard")
+        )
 
     @property
     def days_to_complete(self) -> int:
@@ -219,7 +223,11 @@ def _borrowing_failures(head: Head, heads: tuple[Head, ...]) -> Iterator[_Failur
             f"must be another head that does not borrow: {', '.join(lenders)}",
         )
     if head.borrows is None and "borrowing_scorecard" in (head.contenders or ()):
-        yield f"{where}.contenders", "borrowing_scorecard 须有 borrows", "takes borrowing_scorecard only with borrows"
+        yield (
+            f"{where}.contenders",
+            "borrowing_scorecard 须有 borrows",
+            "takes borrowing_scorecard only with borrows",
+        )
     if head.contenders is not None and len(set(head.contenders)) != len(head.contenders or ()):
         yield f"{where}.contenders", "有重复", "names one twice"
     if head.contenders == ():

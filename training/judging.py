@@ -38,7 +38,9 @@ ROWS_FOR_MONOTONE = 300
 ROWS_FOR_KNOWLEDGE = 200
 
 
-def light_figures(happened: np.ndarray, risks: Mapping[str, np.ndarray]) -> dict[str, dict[str, float | None]]:
+def light_figures(
+    happened: np.ndarray, risks: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, float | None]]:
     """AUC, log loss and observed over expected of each contender at an older origin; None without an outcome."""
     told = 0 < happened.sum() < len(happened)
     return {
@@ -162,7 +164,10 @@ class Judge:
         rows = pd.DataFrame(test.features[np.sort(sample)], columns=names)
         directions = dict(zip(names, self.city.directions, strict=True))
         return monotone(
-            lambda moved: model.log_odds(moved[names].to_numpy("float64")), directions, rows, seed=self.city.seed
+            lambda moved: model.log_odds(moved[names].to_numpy("float64")),
+            directions,
+            rows,
+            seed=self.city.seed,
         )
 
     def _selection(self, test: Slice) -> np.ndarray:
@@ -171,7 +176,12 @@ class Judge:
         Of several visits of one site and day the one drawn at random counts.
         """
         known = visits(self.city.records, test.known_at)
-        drawn = known["selection_probability"].astype("float64").groupby([known["project_id"], known["day"]]).max()
+        drawn = (
+            known["selection_probability"]
+            .astype("float64")
+            .groupby([known["project_id"], known["day"]])
+            .max()
+        )
         asked = pd.MultiIndex.from_arrays([test.pairs["project_id"], test.pairs["as_of"].dt.normalize()])
         return drawn.reindex(asked).to_numpy("float64")
 

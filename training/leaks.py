@@ -1,8 +1,9 @@
 """TRN002: does a feature read the outcome?
 
-Two questions. Is a feature too good: does it alone, by its value or by its being missing, tell nearly all
-outcomes apart? And is it known: are its values those that the records on file at `as_of` give? The second
-is the proof, and costs an index of the records for each date asked about; the first costs a sort, and
+Three questions. Was the outcome itself on file at `as_of`, as where a source stamps a visit's findings with
+the midnight before it? Is a feature too good: does it alone, by its value or by its being missing, tell nearly all
+outcomes apart? And is it known: are its values those that the records on file at `as_of` give? The last
+is the proof, and costs an index of the records for each date asked about; the one before costs a sort, and
 meets columns that somebody added to the matrix.
 """
 
@@ -16,6 +17,8 @@ import pandas as pd
 
 from data_contracts.records import Records
 from training.check_list import LEAK
+from training.heads import Head
+from training.labels import met
 from training.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ SUSPECT_AUC, FAR_AHEAD = 0.85, 0.15
 # Or the feature names, nearly without a mistake, a share of the outcomes and leaves the others alone.
 HIGHEST_PRECISION, SHARE_NAMED = 0.90, 0.2
 MOST_COMMON_OUTCOME = 0.5
+# A few records with a slip in their dates are no leak.
+MOST_ON_FILE = 0.01
 # Fewer projects with an outcome than these are told apart by chance; by the best of two hundred features so are up
 # to thirty, where an honest 0.8 has a standard error of 0.06.
 FEWEST_PROJECTS, MANY_PROJECTS = 10, 30
@@ -43,12 +48,19 @@ def leak(
     project_id: np.ndarray,
     *,
     as_known: pd.DataFrame | None = None,
+    on_file: float = 0.0,
 ) -> Verdict:
     """Whether a feature reads the outcome on rows of which it is known (`happened`: 0 or 1).
 
     `as_known`, where given, are the features of some of the rows (same index) as `features_as_known` gives
-    them. With fewer than ten projects that had an outcome the first question says nothing.
+    them, `on_file` is what `outcomes_on_file` says of the rows. With fewer than ten projects that had an
+    outcome single features are not judged.
     """
+    if on_file > MOST_ON_FILE:
+        return LEAK.failed(
+            f"{on_file:.1%} 的结果在 as_of 时已经入库（入库时间早于发生时间）。",
+            f"{on_file:.1%} of the outcomes were on file at as_of: recorded before they happened.",
+        )
     if as_known is not None and (changed := _knows_more(features, as_known)):
         return LEAK.failed(
             f"与只用当时已入库记录算出的不同：{'、'.join(changed)}。",
@@ -71,6 +83,29 @@ def leak(
     return LEAK.passed(zh, en)
 
 
+def outcomes_on_file(head: Head, pairs: pd.DataFrame, happened: np.ndarray, records: Records) -> float:
+    """The share of the rows with an outcome of which it was on file at `as_of`, before it happened.
+
+    For a visit, which happens after the midnight that its row stands for: findings recorded by that midnight.
+    """
+    facts = records.table(head.outcome.table)
+    facts = facts[met(head.outcome, head.outcome.table, facts) & facts["project_id"].notna().to_numpy(bool)]
+    day, known = facts[head.outcome.date_column].dt.normalize(), facts["recorded_at"]
+    if head.outcome.known_from is not None:
+        known = known.where(~(facts[head.outcome.known_from] > known), facts[head.outcome.known_from])
+    early = pd.DataFrame({"project_id": facts["project_id"], "day": day, "known": known})
+    early = early[(early["known"] <= early["day"]).to_numpy(bool)]
+    rows = pairs[["project_id", "as_of"]].assign(row=np.arange(len(pairs)))[happened > 0]
+    met_early = rows.merge(early, on="project_id")
+    within = met_early["known"] <= met_early["as_of"]
+    if head.given_a_visit:
+        within &= met_early["day"] == met_early["as_of"].dt.normalize()
+    else:
+        ahead = met_early["day"] - met_early["as_of"].dt.normalize()
+        within &= (ahead > pd.Timedelta(0)) & (ahead <= pd.Timedelta(days=head.horizon_days or 0))
+    return float(met_early.loc[within.to_numpy(bool), "row"].nunique() / max(len(rows), 1))
+
+
 def features_as_known(pairs: pd.DataFrame, records: Records, catalogue: Catalogue) -> pd.DataFrame:
     """The features of the pairs, each date computed from what was on file then and nothing else; same index.
 
@@ -89,13 +124,15 @@ def features_as_known(pairs: pd.DataFrame, records: Records, catalogue: Catalogu
 
 
 def sampled_dates(as_of: pd.Series, *, dates: int = 1, rows: int = 200, seed: int) -> np.ndarray:
-    """Places of rows to ask `features_as_known` about, of dates in the middle.
+    """Places of rows to ask `features_as_known` about, of the busiest dates in the middle third.
 
     Much was on file by then and much has come on file since, so that whatever reads ahead shows.
     """
-    days = np.sort(as_of.unique())
-    places = np.linspace(0, len(days) - 1, dates + 2)[1:-1].round().astype(int)
-    chosen = np.flatnonzero(as_of.isin(days[places]).to_numpy())
+    days, counts = np.unique(as_of.to_numpy(), return_counts=True)
+    away = np.abs(np.arange(len(days)) - (len(days) - 1) / 2)
+    middle = np.flatnonzero(away <= max(len(days) / 6, dates / 2))
+    busiest = middle[np.lexsort((away[middle], -counts[middle]))[:dates]]
+    chosen = np.flatnonzero(as_of.isin(days[busiest]).to_numpy())
     draw = np.random.default_rng(seed)
     return np.sort(draw.choice(chosen, min(rows, len(chosen)), replace=False))
 

@@ -13,7 +13,9 @@ from training.measure_kernels import list_sums, logistic_slopes, rank_sums
 from training.project_draws import ProjectDraws
 
 TOP = 0.1  # the top decile
-_LEAST = np.finfo("float64").eps  # as scikit-learn's log_loss: a risk of 0 or 1 is as far from the other as can be
+_LEAST = np.finfo(
+    "float64"
+).eps  # as scikit-learn's log_loss: a risk of 0 or 1 is as far from the other as can be
 
 Measures = dict[str, np.ndarray]
 

@@ -78,9 +78,7 @@ def random_visits(
         weighted_rate(happened, selection_probability, site),
     )
     naive_auc = _auc(happened, score, site, np.ones(len(happened)), seed)
-    weighted_auc = _auc(
-        happened[drawn], score[drawn], site[drawn], 1 / selection_probability[drawn], seed
-    )
+    weighted_auc = _auc(happened[drawn], score[drawn], site[drawn], 1 / selection_probability[drawn], seed)
     return {
         "visits": len(happened),
         "random_visits": int(drawn.sum()),

@@ -66,6 +66,11 @@ def risk_over_time(happened: np.ndarray, risk: np.ndarray, month: np.ndarray) ->
     rows = np.bincount(place, minlength=len(months))
     risks, seen = (np.bincount(place, values, minlength=len(months)) for values in (risk, happened))
     return [
-        {"month": str(each), "rows": int(rows[k]), "mean_risk": risks[k] / rows[k], "observed": seen[k] / rows[k]}
+        {
+            "month": str(each),
+            "rows": int(rows[k]),
+            "mean_risk": risks[k] / rows[k],
+            "observed": seen[k] / rows[k],
+        }
         for k, each in enumerate(months.astype("datetime64[M]"))
     ]

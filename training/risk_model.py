@@ -25,6 +25,7 @@ __all__ = ["RiskModel", "champion_folder", "load_champion"]
 
 EXPECTED = "expected"
 
+
 class RiskModel:
     """Calibrated risks of all heads of one training; the same numbers wherever it is loaded.
 

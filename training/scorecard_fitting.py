@@ -97,9 +97,7 @@ class _Fit:
         rows = tuple(self._row(place, names[place]) for place in self.weights)
         if self.rows.borrowed is None or self.lent <= 0:
             return Scorecard(self.intercept, rows)
-        return Scorecard(
-            self.intercept, rows, Borrowed(lender, self.lent, float(self.rows.borrowed.mean()))
-        )
+        return Scorecard(self.intercept, rows, Borrowed(lender, self.lent, float(self.rows.borrowed.mean())))
 
     def _row(self, place: int, name: str) -> ScorecardRow:
         weight, absent = self.weights[place]

@@ -34,8 +34,7 @@ def slices(
     table = pd.DataFrame({"happened": happened, "risk": risk, "project": project, "on_list": on_list})
     return {
         column: [
-            _figures(value, table[rows], is_probability=is_probability)
-            for value, rows in _values(values)
+            _figures(value, table[rows], is_probability=is_probability) for value, rows in _values(values)
         ]
         for column, values in groups.items()
     }

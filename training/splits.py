@@ -72,9 +72,7 @@ OLDER_ORIGINS = 2
 STEP = pd.DateOffset(months=12)
 
 
-def origins(
-    head: Head, as_of: pd.Series, until: pd.Timestamp, dates: TestDates | None = None
-) -> list[Split]:
+def origins(head: Head, as_of: pd.Series, until: pd.Timestamp, dates: TestDates | None = None) -> list[Split]:
     """The splits of a rolling origin, the oldest first; the last one is `evaluation_split`.
 
     Each older one begins its test a year before the next and ends it there. As many as there are records for, at
