@@ -58,7 +58,7 @@ def _visits(draw: np.random.Generator, ids: np.ndarray, rank: np.ndarray) -> pd.
             "inspection_id": [f"V{number}" for number in range(len(day))],
             "project_id": np.tile(ids, len(rounds)),
             "inspected_on": day,
-            "recorded_at": day,
+            "recorded_at": day + pd.Timedelta(hours=17),
             "inspection_type": "ROUTINE",
             "hazards_found": draw.poisson(3, len(day)),
             "disposal": np.where(stopped, "PARTIAL_STOP", "RECTIFY"),

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from data_contracts.errors import CheckFailed
+from data_contracts.records import Records
 from features.catalogue import load_catalogue
 from features.fact_index import FactIndex
 from tests.evaluations import figure, good_evaluation
@@ -19,7 +20,9 @@ from training import checks
 from training.check_list import ASKED_OF_EVERY_HEAD, CHECKS
 from training.checks import UsedRows, Verdict
 from training.checks_page import checks_page
+from training.cohort import cohort_pairs
 from training.heads import Head, load_heads
+from training.labels import labels
 from training.outcome_silence import Silence
 from training.splits import Split, evaluation_split
 
@@ -141,6 +144,16 @@ def test_one_site_where_much_happened_is_no_leak(
     assert checks.leak(rows.assign(area=area), happened, project).state == "passed"
 
 
+def test_a_feature_that_is_lucky_with_twelve_outcomes_is_no_leak() -> None:
+    happened, project = np.zeros(600), np.array([f"P{number}" for number in range(600)])
+    happened[:12] = 1.0
+    lucky = np.where(happened > 0, 0.96, np.linspace(0, 1, 600))
+    verdict = checks.leak(pd.DataFrame({"lucky": lucky, "other": np.arange(600.0) % 7}), happened, project)
+    assert verdict.state == "passed" and "0.9" in verdict.reason_en
+    verdict = checks.leak(pd.DataFrame({"planted": happened}), happened, project)
+    assert verdict.is_refusal
+
+
 def test_with_outcomes_on_few_projects_a_leak_cannot_be_told() -> None:
     happened = np.array([1.0, 0.0] * 9)
     verdict = checks.leak(pd.DataFrame({"x": happened}), happened, np.array([f"P{n}" for n in range(18)]))
@@ -163,6 +176,44 @@ def test_a_feature_that_uses_records_of_later_is_refused() -> None:
     verdict = checks.leak(ahead, happened, project, as_known=as_known)
     assert verdict.is_refusal and "days_since_visit (2/2)" in verdict.reason_en
     assert checks.leak(matrix.assign(mine=1.0), happened, project, as_known=as_known).is_refusal
+
+
+def visits_recorded(after: pd.Timedelta) -> tuple[pd.DataFrame, np.ndarray, Records]:
+    """Stop orders given on two visits of ten, on file so long after the midnight before the visit."""
+    days = pd.date_range("2025-03-01", periods=10, freq="D", unit="us")
+    sites = [f"P{number}" for number in range(10)]
+    visits = {"inspection_id": sites, "project_id": sites, "inspected_on": days, "recorded_at": days + after}
+    found = np.array([1.0, 1.0] + [0.0] * 8)
+    visits["disposal"] = np.where(found > 0, "STOP", "NONE").tolist()
+    pairs = pd.DataFrame({"project_id": sites, "as_of": days})
+    return pairs, found, Records.from_tables({"inspections": pd.DataFrame(visits)})
+
+
+def test_findings_on_file_before_the_visit_are_a_leak() -> None:
+    pairs, found, records = visits_recorded(pd.Timedelta(0))
+    on_file = checks.outcomes_on_file(HAZARD, pairs, found, records)
+    assert on_file == 1.0
+    verdict = checks.leak(pd.DataFrame({"x": found}), found, pairs["project_id"].to_numpy(), on_file=on_file)
+    assert verdict.is_refusal and "100.0% of the outcomes were on file" in verdict.reason_en
+    pairs, found, records = visits_recorded(pd.Timedelta(hours=9))
+    assert checks.outcomes_on_file(HAZARD, pairs, found, records) == 0.0
+
+
+def test_an_accident_on_file_before_it_happened_is_a_leak_to_the_rows_between() -> None:
+    accidents = pd.DataFrame(
+        {
+            "accident_id": ["A1", "A2"],
+            "project_id": ["P1", "P2"],
+            "occurred_on": pd.to_datetime(["2025-03-20", "2025-03-20"]),
+            "recorded_at": pd.to_datetime(["2025-02-15", "2025-03-21"]),
+            "deaths": 1,
+        }
+    )
+    pairs = pd.DataFrame({"project_id": ["P1", "P1", "P2", "P2"]})
+    pairs["as_of"] = pd.to_datetime(["2025-02-01", "2025-03-01"] * 2).astype("datetime64[us]")
+    records = Records.from_tables({"accidents": accidents})
+    # Of the four rows whose window holds an accident, only that of P1 in March had it on file.
+    assert checks.outcomes_on_file(ACCIDENT, pairs, np.ones(4), records) == 0.25
 
 
 def test_the_sample_is_of_a_date_in_the_middle_and_follows_from_the_seed() -> None:
@@ -293,8 +344,45 @@ def test_a_failed_check_of_method_ends_the_training_with_code_reason_and_cure() 
     with pytest.raises(CheckFailed) as caught:
         checks.refuse("accident", verdicts)
     assert "[TRN004]" in caught.value.en and "1 rows of the trees slice have no label" in caught.value.en
-    assert "Leave out the rows" in caught.value.en and "[TRN004] 标签窗口未结束" in caught.value.zh
+    assert "Leave out the rows" in caught.value.en and "[TRN004] 标签窗口（未通过）" in caught.value.zh
     checks.refuse("accident", verdicts[:1])
+
+
+@pytest.mark.parametrize("head", [ACCIDENT, HAZARD], ids=lambda head: head.name)
+def test_the_rows_of_a_city_as_a_training_takes_them_pass_every_check_of_method(head: Head) -> None:
+    records, catalogue = outcome_city(), load_catalogue()
+    index = FactIndex.build(records, catalogue)
+    pairs = cohort_pairs(head, index, records, UNTIL)
+    features = index.matrix(pairs["project_id"].to_list(), pairs["as_of"].to_numpy())
+    split = evaluation_split(head, pairs["as_of"], UNTIL)
+    then, now = labels(head, pairs, records, split.known_at), labels(head, pairs, records, UNTIL)
+    used = {
+        name: UsedRows(pairs[rows], label[rows], known_at)
+        for name, label, known_at in (("trees", then, split.known_at), ("calibration", then, split.known_at), ("test", now, UNTIL))
+        for rows in [getattr(split, name).holds(pairs["as_of"]) & ~np.isnan(label)]
+    }  # fmt: skip
+    as_known = checks.features_as_known(
+        pairs.iloc[checks.sampled_dates(pairs["as_of"], rows=20, seed=1)], records, catalogue
+    )
+    told, project_id = ~np.isnan(now), pairs["project_id"].to_numpy(object)
+    verdicts = [
+        checks.leak(
+            features[told],
+            now[told],
+            project_id[told],
+            as_known=as_known,
+            on_file=checks.outcomes_on_file(head, pairs, now, records),
+        ),
+        checks.split_in_time(head, split, used),
+        checks.complete_windows(head, used),
+        checks.as_drawn(split, used["test"], pairs, now),
+    ]
+    assert [(verdict.code, verdict.state) for verdict in verdicts] == [
+        (code, "passed") for code in ("TRN002", "TRN003", "TRN004", "TRN005")
+    ]
+    planted = features[told].assign(planted=now[told])
+    with pytest.raises(CheckFailed, match=r"TRN002.*planted"):
+        checks.refuse(head.name, [checks.leak(planted, now[told], project_id[told])])
 
 
 # TRN006 to TRN010 and TRN012: the figures of an evaluation

@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.errors import CheckFailed, NotFound
+from training.check_list import ASKED_OF_EVERY_HEAD
 from training.model_folder import PASSPORT, VerifiedFolder, read_verified
 from training.run_log import CHALLENGER, kept_folder, model_name
+from training.verdict import Verdict, check_failed, refusals, verdict_from
 
 _PREFIX = model_name("")
+OF_THE_DATA = (
+    "snapshot_sha256", "store_version", "until", "contract_version", "catalogue_sha256", "git_revision", "created_at",
+)  # fmt: skip
+FIGURES = (
+    "auc", "average_precision", "lift_at_5pct", "recall_at_10pct", "log_loss_skill", "observed_over_expected",
+    "calibration_slope",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,14 +33,31 @@ class Candidate:
     passport: dict[str, Any]
 
     @property
-    def figures(self) -> dict[str, Any]:
-        return self.passport["heads"][self.head]["metrics"]
+    def entry(self) -> dict[str, Any]:
+        """What the passport says of the head."""
+        entry: dict[str, Any] = self.passport["heads"][self.head]
+        return entry
 
-    def shown(self) -> str:
-        """The figures a refusal or a doubt is about."""
-        auc, skill = self.figures["model"].get("auc"), self.figures["skill_over_prior"]
-        between = f"{_shown(skill['low'])} to {_shown(skill['high'])}"
-        return f"AUC {_shown(auc)}, log-loss skill {between}, {self.figures['outcomes']} outcomes"
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """What its training was asked; none in passports of before the checks."""
+        return [verdict_from(content) for content in self.entry.get("checks", [])]
+
+    def noted(self) -> dict[str, Any]:
+        """What the ledger keeps of it: the data it was trained on, its figures, and the verdicts by code."""
+        metrics = self.entry["metrics"]
+        judged = metrics["contenders"][metrics["judged"]]
+        return {
+            "registered": self.registered,
+            "folder_sha256": self.folder.sha256,
+            "data": {name: self.passport.get(name) for name in OF_THE_DATA},
+            "figures": {
+                name: metrics[name] for name in ("judged", "rows", "positives", "outcomes", "first", "last")
+            }
+            | {name: judged[name] for name in FIGURES if name in judged}
+            | {"auc_gains": {name: gain["auc"] for name, gain in metrics["gains"].items()}},
+            "checks": {verdict.code: verdict.state for verdict in self.verdicts},
+        }
 
 
 def candidates_for(client: Any, mlruns: Path, head: str | None, version: str | None) -> list[Candidate]:
@@ -78,34 +104,32 @@ def _candidate(mlruns: Path, head: str, registered: Any) -> Candidate:
     return Candidate(head, str(registered.version), verified, verified.json(PASSPORT))
 
 
-def not_better_than_prior(candidate: Candidate) -> CheckFailed | None:
-    """Why the head may not be promoted: it says no more than the prior rate about the rows of its test.
-
-    The prior rate ranks at an AUC of 0.5; its log loss is beaten, or not, with an interval over projects.
-    """
-    auc, highest = candidate.figures["model"].get("auc"), candidate.figures["skill_over_prior"]["high"]
-    if auc is not None and auc > 0.5 and highest is not None and highest > 0:
+def refusal_of(candidate: Candidate) -> CheckFailed | None:
+    """Why the head may not be promoted, by what its training was asked: every failed check, or one never asked."""
+    verdicts = candidate.verdicts
+    failed = refusals(verdicts)
+    if failed:
+        return check_failed(candidate.head, failed)
+    absent = sorted(set(ASKED_OF_EVERY_HEAD) - {verdict.code for verdict in verdicts})
+    if not absent:
         return None
+    codes = ", ".join(absent) if verdicts else "TRN002–TRN012"
     return CheckFailed(
-        zh=f"目标 {candidate.head}：在测试期不优于先验比率（{candidate.shown()}），未启用。请用更长的记录重新训练。",
-        en=f"Head {candidate.head} is not better than the prior rate on the rows of its test ({candidate.shown()}) "
-        "and was not promoted. Train on longer records.",
+        zh=f"目标 {candidate.head}：模型 {candidate.folder.version} 训练时未作检查 {codes}，不能启用。"
+        "请重新训练（siterisk train）；要恢复以前的在用模型，请用 siterisk rollback。",
+        en=f"Head {candidate.head}: model {candidate.folder.version} was trained without the checks {codes} and cannot be "
+        "promoted. Train again (siterisk train); to bring back a former champion, use siterisk rollback.",
         field="head",
     )
 
 
-def doubt_about(candidate: Candidate) -> str | None:
-    """What the outcomes were too few to tell about a head that is promoted."""
-    if candidate.figures["skill_over_prior"]["low"] > 0:
-        return None
-    return (
-        f"{candidate.head}: the outcomes of the test are too few to tell whether its level of risk is better than the "
-        f"prior rate ({candidate.shown()}) / 测试期的结果太少，无法判断其风险水平是否优于先验比率"
+def doubts_about(candidate: Candidate) -> tuple[str, ...]:
+    """What checks warned of, or could not tell, about a head that is promoted."""
+    return tuple(
+        f"{candidate.head}: {verdict.en} / {verdict.zh}"
+        for verdict in candidate.verdicts
+        if verdict.state != "passed"
     )
-
-
-def _shown(figure: float | None) -> str:
-    return "–" if figure is None else f"{figure:.3f}"
 
 
 def all_refused(refused: Mapping[str, CheckFailed]) -> CheckFailed:

@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 
 from data_contracts.errors import CheckFailed
-from training.model_folder import EXAMPLES, PASSPORT, VerifiedFolder, as_json, booster_file, calibration_file
+from training.model_folder import EXAMPLES, PASSPORT, VerifiedFolder, as_json
 from training.passport import examples_of
 
-_OF_THE_TRAINING = ("name", "created_at", "until", "snapshot_sha256", "git_revision", "seed", "libraries")
+_OF_THE_TRAINING = (
+    "name", "created_at", "until", "snapshot_sha256", "store_version", "contract_version", "git_revision", "seed", "libraries",
+)  # fmt: skip
 
 
 def composed_files(
@@ -32,11 +34,17 @@ def composed_files(
     passport["heads"] = {head: _head(folder, head) for head, folder in sources.items()}
     files = {PASSPORT: as_json(passport)}
     for head, folder in sources.items():
-        for name in (booster_file(head), calibration_file(head)):
-            files[name] = folder.files[name]
+        files |= _files_of(folder, head)
     examples = newest.json(EXAMPLES)
     rows = pd.DataFrame(examples["rows"], columns=examples["features"], dtype="float64")
     return files | {EXAMPLES: examples_of(files, rows)}
+
+
+def trained_on(folder: VerifiedFolder) -> dict[str, dict[str, Any]]:
+    """Of each head, what its training said of itself: until when, on which snapshot and store version, and so on."""
+    passport = folder.json(PASSPORT)
+    own = _of_the_training(passport)
+    return {head: entry.get("training", own) for head, entry in passport["heads"].items()}
 
 
 def _sources(
@@ -52,7 +60,17 @@ def _head(folder: VerifiedFolder, head: str) -> dict[str, Any]:
     """The head's entry of the passport, with what its training said of itself."""
     passport = folder.json(PASSPORT)
     entry = passport["heads"][head]
-    return {"training": {name: passport[name] for name in _OF_THE_TRAINING}, **entry}
+    return {"training": _of_the_training(passport), **entry}
+
+
+def _of_the_training(passport: dict[str, Any]) -> dict[str, Any]:
+    return {name: passport[name] for name in _OF_THE_TRAINING if name in passport}
+
+
+def _files_of(folder: VerifiedFolder, head: str) -> dict[str, bytes]:
+    """Every file of the head, of the model in use and of the one that was judged, whatever it is made of."""
+    parts = (f"heads/{head}/", f"tested/{head}/")
+    return {name: content for name, content in folder.files.items() if name.startswith(parts)}
 
 
 def _refuse_different_features(sources: Mapping[str, VerifiedFolder], newest: VerifiedFolder) -> None:

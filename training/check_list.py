@@ -17,7 +17,7 @@ _KEEP = (
 )
 
 OUTCOMES_DELIVERED = Check(
-    "TRN001", "结果表中断", "Outcome table silent",
+    "TRN001", "结果入库", "Outcomes delivered",
     "结果数据表是否在异常长的时间内没有任何入库记录。",
     "Whether nothing of the head's outcome table has come on file for longer than ever before. The head is then "
     "trained only up to its newest record.",
@@ -26,17 +26,17 @@ OUTCOMES_DELIVERED = Check(
     "records",
 )  # fmt: skip
 LEAK = Check(
-    "TRN002", "特征泄漏结果", "Leak",
-    "是否有特征读到了结果：单独一个特征（含其缺失）几乎完全区分结果，或其取值与只用当时已入库记录算出的不同。",
+    "TRN002", "特征泄漏", "Leak",
+    "是否有特征读到了结果：单独一个特征（含其缺失）几乎完全区分结果，或其取值与只用当时已入库记录算出的不同，或结果在 as_of 时已经入库。",
     "Whether a feature reads the outcome: alone, by its value or by its being missing, it tells nearly all outcomes apart; "
-    "or its values are not those that the records on file at `as_of` give.",
+    "or its values are not those that the records on file at `as_of` give; or the outcomes themselves were on file by then.",
     "refuses",
-    "请从特征中去掉该列，或改为只用 as_of 时已入库的记录计算。",
-    "Take the column out of the features, or compute it from what was on file at as_of alone.",
+    "请从特征中去掉该列，或改为只用 as_of 时已入库的记录计算；入库时间有误的，请更正来源。",
+    "Take the column out of the features, or compute it from what was on file at as_of alone; correct recorded_at at its source.",
     "method",
 )  # fmt: skip
 SPLIT_IN_TIME = Check(
-    "TRN003", "未按时间划分", "Not split in time",
+    "TRN003", "按时间划分", "Split in time",
     "训练、校准、测试各期是否按时间先后排列，间隔不短于预测期，且只用测试首日已知的标签。",
     "Whether trees, calibration and test follow one another in time, a horizon (and before the test the reporting lag) "
     "apart, with labels as known when the test begins. A random split is refused.",
@@ -45,15 +45,15 @@ SPLIT_IN_TIME = Check(
     "method",
 )  # fmt: skip
 COMPLETE_WINDOWS = Check(
-    "TRN004", "标签窗口未结束", "Incomplete label window",
-    "所用每一行的预测期和报送滞后在标签认定时是否均已届满。",
+    "TRN004", "标签窗口", "Label windows",
+    "所用每一行的预测期和报告时滞在标签认定时是否均已届满。",
     "Whether horizon and reporting lag of every row used had passed at the moment its label was taken.",
     "refuses",
     "请去掉标签尚未完整的行，或提前截止日。", "Leave out the rows whose label is not complete yet, or end earlier.",
     "method",
 )  # fmt: skip
 TEST_AS_DRAWN = Check(
-    "TRN005", "测试集被重新抽样", "Test resampled",
+    "TRN005", "测试集原样", "Test as drawn",
     "测试行是否正好是该期样本总体的全部行，各一次，发生率相同。",
     "Whether the rows of the test are those of the cohort in its period, each once, with the same share of outcomes.",
     "refuses",
@@ -62,20 +62,20 @@ TEST_AS_DRAWN = Check(
     "method",
 )  # fmt: skip
 ENOUGH_OUTCOMES = Check(
-    "TRN006", "测试期结果过少", "Too few outcomes",
+    "TRN006", "结果数量", "Number of outcomes",
     "测试期内的不同结果是否足以支撑区间估计。",
     "Whether the test holds enough distinct outcomes for its intervals to mean anything.",
     "refuses", *_LONGER, "result",
 )  # fmt: skip
 BEATS_RULES = Check(
-    "TRN007", "不优于简单规则", "No better than a simple rule",
+    "TRN007", "对比简单规则", "Against the simple rules",
     "AUC 是否高于过往违规计数和风险矩阵，且区间不含零。",
     "Whether the AUC exceeds that of the count of past violations and of the risk matrix, by an interval that "
     "excludes zero.",
     "refuses", *_KEEP, "result",
 )  # fmt: skip
 HOLDS_AGAINST_SCORECARD = Check(
-    "TRN008", "不及评分卡", "Worse than the scorecard",
+    "TRN008", "对比评分卡", "Against the scorecard",
     "与同特征的逻辑评分卡相比，AUC 增益区间下限是否不低于 −0.01。",
     "Whether the lower bound of the gain in AUC over a logistic scorecard on the same features is at least −0.01.",
     "refuses",
@@ -83,7 +83,7 @@ HOLDS_AGAINST_SCORECARD = Check(
     "result",
 )  # fmt: skip
 CALIBRATED = Check(
-    "TRN009", "风险水平失准", "Not calibrated",
+    "TRN009", "校准", "Calibration",
     "测试期实际/预期发生数之比是否在 0.8–1.25 之间、校准斜率是否在 0.8–1.2 之间。",
     "Whether observed over expected outcomes lies within 0.8 to 1.25 and the calibration slope within 0.8 to 1.2.",
     "refuses",
@@ -92,7 +92,7 @@ CALIBRATED = Check(
     "result",
 )  # fmt: skip
 STABLE_LIST = Check(
-    "TRN010", "清单不稳定", "Unstable list",
+    "TRN010", "清单稳定性", "Stability of the list",
     "相邻两个月的前 10% 清单是否至少有一半工程相同。",
     "Whether at least half of a month's top 10 % list stands in the next month's, among sites present in both.",
     "warns",
@@ -101,7 +101,7 @@ STABLE_LIST = Check(
     "result",
 )  # fmt: skip
 MONOTONE = Check(
-    "TRN011", "违背预期方向", "Against the expected direction",
+    "TRN011", "预期方向", "Expected directions",
     "目录声明了方向的特征变化时，风险是否从不反向变化。",
     "Whether the risk never moves the wrong way when a feature with a declared direction grows.",
     "refuses",
@@ -110,13 +110,13 @@ MONOTONE = Check(
     "result",
 )  # fmt: skip
 BETTER_THAN_PRIOR = Check(
-    "TRN012", "不优于先验比率", "No better than the prior rate",
+    "TRN012", "对比先验比率", "Against the prior rate",
     "对数损失是否优于训练期的先验比率，且排序优于随机。",
     "Whether the log loss is lower than that of the prior rate of the training rows, and the order better than chance.",
     "refuses", *_LONGER, "result",
 )  # fmt: skip
 HOLDS_AGAINST_CHAMPION = Check(
-    "TRN013", "不及在用模型", "Worse than the champion",
+    "TRN013", "对比在用模型", "Against the champion",
     "在同一批最新行上，与在用模型相比，AUC 和对数损失的增益区间是否并非全在零以下。",
     "Whether on the same newest rows the gain over the champion, in AUC and in log loss, is not wholly below zero.",
     "refuses",

@@ -8,7 +8,7 @@ champion, at promotion: TRN013 (`training.champion_comparison`).
 from __future__ import annotations
 
 from training.check_list import CHECKS, OUTCOMES_DELIVERED
-from training.leaks import features_as_known, leak, sampled_dates
+from training.leaks import features_as_known, leak, outcomes_on_file, sampled_dates
 from training.outcome_silence import Silence
 from training.result_checks import (
     beats_rules,
@@ -39,6 +39,7 @@ __all__ = [
     "leak",
     "monotone",
     "outcomes_delivered",
+    "outcomes_on_file",
     "refusals",
     "refuse",
     "result_verdicts",

@@ -5,7 +5,7 @@ A check passes, fails, or cannot tell: "too few outcomes to judge the calibratio
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,11 @@ from data_contracts.errors import CheckFailed
 
 State = Literal["passed", "failed", "not_applicable"]
 Severity = Literal["refuses", "warns"]
+_STATES: Mapping[State, tuple[str, str]] = {
+    "passed": ("通过", "passed"),
+    "failed": ("未通过", "failed"),
+    "not_applicable": ("不适用", "not applicable"),
+}
 
 
 @dataclass(frozen=True)
@@ -38,13 +43,13 @@ class Verdict:
     def zh(self) -> str:
         """The verdict as a Chinese sentence; the cure only where it failed."""
         cure = self.cure_zh if self.state == "failed" else ""
-        return f"[{self.code}] {self.title_zh}：{self.reason_zh}{cure}"
+        return f"[{self.code}] {self.title_zh}（{_STATES[self.state][0]}）：{self.reason_zh}{cure}"
 
     @property
     def en(self) -> str:
         """The same in English."""
         cure = f" {self.cure_en}" if self.state == "failed" else ""
-        return f"[{self.code}] {self.title_en}: {self.reason_en}{cure}"
+        return f"[{self.code}] {self.title_en}, {_STATES[self.state][1]}: {self.reason_en}{cure}"
 
     def as_json(self) -> dict[str, str]:
         """The verdict for passports, ledgers and machines."""

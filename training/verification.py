@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.errors import ModelInvalid, SiteriskError
-from training.model_folder import EXAMPLES, invalid, read_verified
+from training.champion_comparison import JudgedHead
+from training.model_folder import EXAMPLES, PASSPORT, invalid, read_verified
 from training.risk_model import RiskModel
 
 SECONDS = 120
@@ -23,7 +24,7 @@ TOLERANCE = 1e-12
 
 
 def verify_folder(folder: Path, sha256: str) -> int:
-    """Load the folder and give its example rows their risks; how many there were.
+    """Load the folder, its tested models too, and give its example rows their risks; how many there were.
 
     Raises ModelInvalid if it is not the folder meant, cannot be loaded, or answers differently.
     """
@@ -37,6 +38,10 @@ def verify_folder(folder: Path, sha256: str) -> int:
             raise invalid(
                 folder, f"示例行的 {name} 与记录不符", f"{name} of the example rows is not what was noted"
             )
+    for head in verified.json(PASSPORT)["heads"]:
+        judged = JudgedHead(verified, head)
+        if judged.has_tested() and not np.isfinite(judged.tested_risk(rows)).all():
+            raise invalid(folder, f"{head} 的受测模型给不出风险", f"the tested model of {head} gives no risk")
     return len(rows)
 
 
@@ -48,7 +53,8 @@ def verify_apart(folder: Path, sha256: str) -> None:
         answer = subprocess.run(
             command,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # LightGBM quotes whatever bytes it stumbled over
             timeout=SECONDS,
             env={**os.environ, "PYTHONPATH": roots, "PYTHONIOENCODING": "utf-8"},
             check=False,

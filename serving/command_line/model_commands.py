@@ -19,8 +19,9 @@ from serving.command_line.asked_pairs import (
 )
 from serving.command_line.frozen_records import frozen_records
 from serving.command_line.given_records import RecordsOption, records_of
-from serving.command_line.terminal import shown_progress
-from serving.command_line.training_report import tell_promotion, tell_training
+from serving.command_line.promotion_report import tell_history, tell_promotion
+from serving.command_line.terminal import say, shown_progress
+from serving.command_line.training_report import tell_training
 from serving.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from training.risk_model import RiskModel
 
+WhyOption = Annotated[str | None, typer.Option("--why", help="The reason, for the ledger.")]
 UntilOption = Annotated[str | None, typer.Option("--until", help="Nothing recorded after this day is read.")]
 
 
@@ -91,9 +93,12 @@ def train(
       siterisk train --until 2026-06-30 --head accident --head defect
       siterisk train --records my_records/ --heads my_heads.yaml --export model/
     """
+    from training.champion_alias import repair
     from training.experiment import train as run_training
 
     settings = _settings()
+    for behind in repair(mlruns=settings.mlruns, home=settings.home):
+        say(behind)
     with shown_progress() as progress:
         done = run_training(
             frozen_records(records_of(records, progress, until), settings.home, progress),
@@ -113,36 +118,49 @@ def promote(
     *,
     head: Annotated[str | None, typer.Option(help="Only this head.")] = None,
     version: Annotated[str | None, typer.Option(help="This version instead of the challenger.")] = None,
+    why: WhyOption = None,
+    history: Annotated[bool, typer.Option("--history", help="Promote nothing; list what was.")] = False,
+    at: Annotated[str | None, typer.Option("--at", help="With --history: in force then.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """启用模型。 Make the challenger champion.
 
-    It is checked first; running services take it over without a restart.
+    Every check of its training is asked first, and it is compared with the champion on the same newest
+    rows; running services take it over without a restart.
 
     \b
     Examples:
       siterisk promote
-      siterisk promote --version 3
+      siterisk promote --version 3 --why "head of station, 12 March"
+      siterisk promote --history --at 2026-03-01
     """
     from training.promotion import promote as switch
 
     settings = _settings()
-    tell_promotion(switch(mlruns=settings.mlruns, home=settings.home, head=head, version=version), as_json)
+    if history:
+        tell_history(settings.home, at, as_json)
+        return
+    if at is not None:
+        raise InvalidInput(
+            zh="--at 只能与 --history 一起使用。", en="--at goes with --history only.", field="at"
+        )
+    done = switch(mlruns=settings.mlruns, home=settings.home, head=head, version=version, why=why)
+    tell_promotion(done, as_json)
 
 
-def rollback(*, as_json: JsonOption = False) -> None:
+def rollback(*, why: WhyOption = None, as_json: JsonOption = False) -> None:
     """退回上一模型。 Bring the last champion back.
 
     The champion before the present one is in force again.
 
     \b
     Example:
-      siterisk rollback
+      siterisk rollback --why "too many red sites"
     """
     from training.promotion import rollback as switch_back
 
     settings = _settings()
-    tell_promotion(switch_back(mlruns=settings.mlruns, home=settings.home), as_json)
+    tell_promotion(switch_back(mlruns=settings.mlruns, home=settings.home, why=why), as_json)
 
 
 def _settings() -> Settings:

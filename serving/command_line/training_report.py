@@ -8,7 +8,6 @@ from serving.command_line.terminal import result, result_json, say, table
 
 if TYPE_CHECKING:
     from training.experiment import TrainingResult
-    from training.promotion import Promotion
 
 HEADER = (
     "目标 head",
@@ -51,34 +50,6 @@ def training_table(done: TrainingResult) -> str:
     left_out = [f"{head}: 未训练 / left out: {why.zh} {why.en}" for head, why in done.left_out.items()]
     silent = [f"{silence.zh} {silence.en}" for silence in done.silences.values()]
     return "\n".join([table(rows, HEADER), *left_out, *silent])
-
-
-def tell_promotion(done: Promotion, as_json: bool) -> None:
-    """Which model is in force now, which heads it has, and which were refused and why."""
-    if as_json:
-        result_json(
-            {
-                "version": done.version,
-                "sha256": done.sha256,
-                "folder": str(done.folder),
-                "heads": done.heads,
-                "replaced": done.replaced,
-                "changed": done.changed,
-                "refused": {head: {"zh": why.zh, "en": why.en} for head, why in done.refused.items()},
-            }
-        )
-        return
-    heads = ", ".join(f"{head} v{number}" for head, number in done.heads.items())
-    if done.changed:
-        result(f"在用模型 / champion {done.version}: {heads}" + _replacing(done.replaced))
-    else:
-        result(f"在用模型未变 / champion unchanged {done.version}: {heads}")
-    for why in done.refused.values():
-        result(f"{why.zh}\n{why.en}")
-
-
-def _replacing(version: str | None) -> str:
-    return f"（此前 / before: {version}）" if version else ""
 
 
 def _row(head: str, figures: dict[str, Any], version: str) -> tuple[Any, ...]:
