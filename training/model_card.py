@@ -94,5 +94,5 @@ def _line(cells: tuple[Cell, ...]) -> str:
 
 def _cell(cell: Cell) -> str:
     """A cell in one line, both languages where they differ, and no bar of its own."""
-    text = cell if isinstance(cell, str) else cell.zh if cell.zh == cell.en else f"{cell.zh} / {cell.en}"
+    text = cell if isinstance(cell, str) else cell.zh if cell.zh == cell.en else f"{cell.zh} · {cell.en}"
     return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())

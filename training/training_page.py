@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def head_report(name: str, head: Mapping[str, Any]) -> HeadReport:
     )
 
 
+@cache
 def feature_labels() -> dict[str, Said]:
     """What the features of today's catalogue are called."""
     return {one.name: Said(one.label_zh, one.label_en) for one in load_catalogue().features}
