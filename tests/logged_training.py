@@ -13,7 +13,14 @@ import pandas as pd
 from tests.made_up_passport import made_up_passport
 from tests.small_model import write_small_model
 from training.heads import load_heads
-from training.model_folder import EXAMPLES, PASSPORT, VerifiedFolder, as_json, read_verified, write_model_folder
+from training.model_folder import (
+    EXAMPLES,
+    PASSPORT,
+    VerifiedFolder,
+    as_json,
+    read_verified,
+    write_model_folder,
+)
 from training.risk_model import RiskModel
 from training.run_log import RunMaterial, log_training, tracking
 
@@ -31,7 +38,11 @@ def made_up_folder(home: Path, seed: int = 1, **changes: Any) -> tuple[VerifiedF
     files = dict(read_verified(small).files) | {
         PASSPORT: as_json(passport),
         EXAMPLES: as_json(
-            {"features": list(FEATURES), "rows": values, "risks": {name: risks[name].tolist() for name in risks}}
+            {
+                "features": list(FEATURES),
+                "rows": values,
+                "risks": {name: risks[name].tolist() for name in risks},
+            }
         ),
     }
     return write_model_folder(home / f"folder-{seed}", files), passport

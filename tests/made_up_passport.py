@@ -39,9 +39,15 @@ def made_up_passport(**changes: Any) -> dict[str, Any]:
     return passport | changes
 
 
-def made_up_head(name: str, gains: tuple[tuple[float | None, ...], tuple[float | None, ...]]) -> dict[str, Any]:
+def made_up_head(
+    name: str, gains: tuple[tuple[float | None, ...], tuple[float | None, ...]]
+) -> dict[str, Any]:
     """A head whose gains in AUC over past violations and the risk matrix are given."""
-    titles = {"accident": ("事故", "Accident"), "defect": ("质量缺陷", "Quality defect"), "hazard": ("重大隐患", "Hazard")}
+    titles = {
+        "accident": ("事故", "Accident"),
+        "defect": ("质量缺陷", "Quality defect"),
+        "hazard": ("重大隐患", "Hazard"),
+    }
     tables = {"accident": "accidents", "defect": "defects", "hazard": "inspections"}
     dates = split_dates(2024)
     metrics = made_up_metrics(gains)
@@ -60,7 +66,10 @@ def made_up_head(name: str, gains: tuple[tuple[float | None, ...], tuple[float |
         },
         "parameters": {"num_leaves": 7, "learning_rate": 0.03},
         "chosen": "trees",
-        "candidates": {"trees": {"log_loss": 0.031, "auc": 0.72}, "scorecard": {"log_loss": 0.032, "auc": 0.7}},
+        "candidates": {
+            "trees": {"log_loss": 0.031, "auc": 0.72},
+            "scorecard": {"log_loss": 0.032, "auc": 0.7},
+        },
         "origins": [
             {"dates": split_dates(year), "counts": made_up_counts(), "figures": without_slices(metrics)}
             for year in (2022, 2023)
@@ -113,11 +122,19 @@ def made_up_metrics(gains: tuple[tuple[float | None, ...], tuple[float | None, .
             for n in range(10)
         ],
         "lift_curve": [
-            {"share": n / 40, "recall": {k: (n / 40) ** (1 - v) for k, v in strength.items()} | {"random_order": n / 40}}
+            {
+                "share": n / 40,
+                "recall": {k: (n / 40) ** (1 - v) for k, v in strength.items()} | {"random_order": n / 40},
+            }
             for n in range(1, 41)
         ],
         "risk_over_time": [
-            {"month": f"2025-{n:02d}", "rows": 5000, "mean_risk": 0.002 + n / 9000, "observed": 0.0021 + (n % 3) / 3000}
+            {
+                "month": f"2025-{n:02d}",
+                "rows": 5000,
+                "mean_risk": 0.002 + n / 9000,
+                "observed": 0.0021 + (n % 3) / 3000,
+            }
             for n in range(1, 10)
         ],
         "slices": made_up_slices(),
@@ -163,7 +180,10 @@ def made_up_slices() -> dict[str, list[dict[str, Any]]]:
             made_up_slice("310107", 800, 2, 0.002),
         ],
         "category": [made_up_slice("BLD_RES", 30000, 66, 0.0021), made_up_slice(None, 400, 0, 0.001)],
-        "registered_region": [made_up_slice("上海", 31000, 66, 0.0021), made_up_slice("外省市", 21000, 54, 0.0024)],
+        "registered_region": [
+            made_up_slice("上海", 31000, 66, 0.0021),
+            made_up_slice("外省市", 21000, 54, 0.0024),
+        ],
         "ownership": [made_up_slice("民营", 26000, 60, 0.0022), made_up_slice("(other)", 26000, 60, 0.0022)],
     }
 
@@ -201,23 +221,43 @@ def made_up_random_visits() -> dict[str, Any]:
 
 def made_up_checks(gains: tuple[tuple[float | None, ...], tuple[float | None, ...]]) -> list[dict[str, Any]]:
     lows = [gain[1] for gain in gains]
-    state = "not_applicable" if None in lows else "passed" if all(low > 0 for low in lows if low is not None) else "failed"
+    state = (
+        "not_applicable"
+        if None in lows
+        else "passed"
+        if all(low > 0 for low in lows if low is not None)
+        else "failed"
+    )
     return [
-        verdict("TRN003", "各期重叠", "Windows overlap", "passed", "各期之间空出预测期。", "The horizon lies between."),
-        verdict("TRN007", "不优于简单规则", "Worse than a simple rule", state, "区间含零。", "The interval holds zero."),
+        verdict(
+            "TRN003",
+            "各期重叠",
+            "Windows overlap",
+            "passed",
+            "各期之间空出预测期。",
+            "The horizon lies between.",
+        ),
+        verdict(
+            "TRN007",
+            "不优于简单规则",
+            "Worse than a simple rule",
+            state,
+            "区间含零。",
+            "The interval holds zero.",
+        ),
         verdict("TRN009", "校准偏离", "Calibration off", "not_applicable", "结果太少。", "Too few outcomes."),
     ]
 
 
-def verdict(code: str, title_zh: str, title_en: str, state: str, reason_zh: str, reason_en: str) -> dict[str, Any]:
+def verdict(code: str, title_zh: str, title_en: str, state: str, *reasons: str) -> dict[str, Any]:
     return {
         "code": code,
         "title_zh": title_zh,
         "title_en": title_en,
         "state": state,
         "severity": "refuses",
-        "reason_zh": reason_zh,
-        "reason_en": reason_en,
+        "reason_zh": reasons[0],
+        "reason_en": reasons[1],
         "cure_zh": "载入更长的记录后重新训练。",
         "cure_en": "Load longer records and train again.",
     }

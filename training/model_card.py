@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.report_parts import Cell, Said, Section, Table, contender, count, day
-from training.training_page import NOT_FOR, SIMULATED, HeadReport, calibration_numbers, head_report, versions_table
+from training.training_page import (
+    NOT_FOR,
+    SIMULATED,
+    HeadReport,
+    calibration_numbers,
+    head_report,
+    versions_table,
+)
 
 _INTENDED = Said(
     "供监督机构安排检查：按风险高低给出建议的次序（检查建议），由监督员决定。",
@@ -50,7 +57,11 @@ def _uses() -> list[str]:
 def _made_from(passport: Mapping[str, Any], head: Mapping[str, Any], report: HeadReport) -> list[str]:
     definition = head.get("definition") or {}
     horizon = definition.get("horizon_days")
-    window = "given a visit on that day" if horizon is None else f"from the day after `as_of` to {horizon} days after"
+    window = (
+        "given a visit on that day"
+        if horizon is None
+        else f"from the day after `as_of` to {horizon} days after"
+    )
     return [
         "## 数据与标签 / Data and labels",
         f"Records on file until {day(passport.get('until'))}, snapshot `{passport.get('snapshot_sha256', '–')}`. "
@@ -84,7 +95,11 @@ def _section(section: Section) -> list[str]:
 
 
 def _table(table: Table) -> str:
-    rule = "|" + "|".join(" --- " if place in table.texts else " ---: " for place in range(len(table.header))) + "|"
+    rule = (
+        "|"
+        + "|".join(" --- " if place in table.texts else " ---: " for place in range(len(table.header)))
+        + "|"
+    )
     return "\n".join([_line(table.header), rule, *(_line(row) for row in table.rows)])
 
 

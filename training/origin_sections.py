@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.quality_sections import RULES_TO_BEAT, mean_auc
-from training.report_parts import Cell, Said, Section, Table, contender, count, day, figure, percent, with_interval
+from training.report_parts import (
+    Cell,
+    Said,
+    Section,
+    Table,
+    contender,
+    count,
+    day,
+    figure,
+    percent,
+    with_interval,
+)
 from training.split_timeline import split_timeline
 
 STATES: Mapping[str, Said] = {
@@ -125,7 +136,11 @@ def _either(value: Any) -> str:
     """A figure with or without an interval; anything else as it stands."""
     if isinstance(value, Mapping):
         return with_interval(value)
-    return figure(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else str(value or "–")
+    return (
+        figure(float(value))
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else str(value or "–")
+    )
 
 
 def checks_section(head: Mapping[str, Any]) -> Section:
@@ -137,7 +152,9 @@ def checks_section(head: Mapping[str, Any]) -> Section:
             STATES.get(check.get("state", ""), Said("–", "–")),
             SEVERITIES.get(check.get("severity", ""), Said("–", "–")),
             Said(check.get("reason_zh") or "–", check.get("reason_en") or "–"),
-            "–" if check.get("state") == "passed" else Said(check.get("cure_zh") or "–", check.get("cure_en") or "–"),
+            "–"
+            if check.get("state") == "passed"
+            else Said(check.get("cure_zh") or "–", check.get("cure_en") or "–"),
         )
         for check in head.get("checks") or []
     ]
@@ -169,7 +186,9 @@ def _checks_sentence(checks: Sequence[Mapping[str, Any]]) -> Said:
 def importance_section(head: Mapping[str, Any], labels: Mapping[str, Said]) -> Section:
     """The features that brought most, as shares of all, and those held still when sites are scored."""
     most = list((head.get("importance") or {}).items())[:MOST_FEATURES]
-    rows: list[tuple[Cell, ...]] = [(labels.get(name, Said(name, name)), name, percent(share)) for name, share in most]
+    rows: list[tuple[Cell, ...]] = [
+        (labels.get(name, Said(name, name)), name, percent(share)) for name, share in most
+    ]
     header = (Said("特征", "feature"), Said("名称", "name"), Said("占比", "share"))
     held = head.get("held_at") or {}
     said = Said(
@@ -185,5 +204,7 @@ def importance_section(head: Mapping[str, Any], labels: Mapping[str, Said]) -> S
     return Section(
         Said("模型主要依据", "What it leans on"),
         [said, strict] if held else [said],
-        [Table(Said("各特征的占比", "Share of each feature"), header, rows, texts=frozenset({0, 1}))] if rows else [],
+        [Table(Said("各特征的占比", "Share of each feature"), header, rows, texts=frozenset({0, 1}))]
+        if rows
+        else [],
     )

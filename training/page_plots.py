@@ -41,7 +41,9 @@ class Frame:
         """The pixel of a value on the vertical axis."""
         return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / self.y_most, 1)
 
-    def line(self, points: Sequence[tuple[float, float]], colour: str, dash: str = "", width: float = 2) -> str:
+    def line(
+        self, points: Sequence[tuple[float, float]], colour: str, dash: str = "", width: float = 2
+    ) -> str:
         """A line through the points."""
         path = " ".join(f"{self.x(x)},{self.y(y)}" for x, y in points)
         return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width}" stroke-dasharray="{dash}"/>'
@@ -128,10 +130,14 @@ def reliability_plot(bins: Sequence[Mapping[str, Any]], key: str) -> str:
     for each in told:
         x, low, high = frame.x(each["mean_risk"]), each.get("low"), each.get("high")
         if low is not None and high is not None:
-            points.append(f'<line x1="{x}" x2="{x}" y1="{frame.y(low)}" y2="{frame.y(high)}" stroke="#0b5394"/>')
+            points.append(
+                f'<line x1="{x}" x2="{x}" y1="{frame.y(low)}" y2="{frame.y(high)}" stroke="#0b5394"/>'
+            )
         points.append(f'<circle cx="{x}" cy="{frame.y(each["observed"])}" r="4" fill="#0b5394"/>')
     said_zh = "；".join(f"预计 {percent(b['mean_risk'], 2)} 实际 {percent(b['observed'], 2)}" for b in told)
-    said_en = "; ".join(f"expected {percent(b['mean_risk'], 2)} observed {percent(b['observed'], 2)}" for b in told)
+    said_en = "; ".join(
+        f"expected {percent(b['mean_risk'], 2)} observed {percent(b['observed'], 2)}" for b in told
+    )
     entries = [
         (Said("十分之一样本及区间", "a tenth of the rows"), "#0b5394", ""),
         (Said("预计等于实际", "as expected"), "#777", "4 3"),
@@ -174,9 +180,13 @@ def risk_plot(months: Sequence[Mapping[str, Any]], key: str) -> str:
         f"{key}-months",
         Said("逐月的预计与实际", "Expected and observed, month by month"),
         Said(
-            "；".join(f"{m['month']} 预计 {percent(m['mean_risk'], 2)} 实际 {percent(m['observed'], 2)}" for m in told),
+            "；".join(
+                f"{m['month']} 预计 {percent(m['mean_risk'], 2)} 实际 {percent(m['observed'], 2)}"
+                for m in told
+            ),
             "; ".join(
-                f"{m['month']} expected {percent(m['mean_risk'], 2)} observed {percent(m['observed'], 2)}" for m in told
+                f"{m['month']} expected {percent(m['mean_risk'], 2)} observed {percent(m['observed'], 2)}"
+                for m in told
             ),
         ),
         marks

@@ -62,7 +62,9 @@ def verdict_against_rules(metrics: Mapping[str, Any]) -> Finding:
     if len(beaten) == len(told):
         return Finding(
             NOT_APPLICABLE,
-            Said(f"无法判断是否胜过简单规则：{zh}。", f"Cannot tell whether it beats the simple rules: {en}."),
+            Said(
+                f"无法判断是否胜过简单规则：{zh}。", f"Cannot tell whether it beats the simple rules: {en}."
+            ),
         )
     return Finding(
         FAILED,
@@ -81,7 +83,10 @@ def _gain_in_words(rule: str, gain: tuple[float | None, float | None, float | No
     """The gain in AUC as what it is: of a hundred pairs, how many more stand in the right order."""
     name, (mean, low, high) = contender(rule), gain
     if mean is None or low is None or high is None:
-        return Said(f"与{name.zh}相比，样本不足以比较", f"the rows are too few for a comparison with the order by {name.en}")
+        return Said(
+            f"与{name.zh}相比，样本不足以比较",
+            f"the rows are too few for a comparison with the order by {name.en}",
+        )
     many, more = abs(100 * mean), mean >= 0
     between = _signed(100 * low), _signed(100 * high)
     return Said(
@@ -176,7 +181,10 @@ def calibration_section(metrics: Mapping[str, Any], key: str) -> Section:
         [_expected_sentence(metrics, judged), _skill_sentence(metrics, judged)],
         [
             Table(
-                Said("作为概率的质量；括号内为 95% 区间", "Quality as probabilities; in brackets the 95 % interval"),
+                Said(
+                    "作为概率的质量；括号内为 95% 区间",
+                    "Quality as probabilities; in brackets the 95 % interval",
+                ),
                 (
                     Said("模型", "model"),
                     Said("实际 / 预计", "observed / expected"),
@@ -209,7 +217,9 @@ def _calibration_row(metrics: Mapping[str, Any], name: str) -> tuple[Cell, ...]:
 def _expected_sentence(metrics: Mapping[str, Any], judged: str) -> Said:
     mean, low, high = bounds(of_contender(metrics, judged, "observed_over_expected"))
     if mean is None or low is None or high is None:
-        return Said("测试样本不足，无法核对预计与实际。", "The test rows are too few to check the level of risk.")
+        return Said(
+            "测试样本不足，无法核对预计与实际。", "The test rows are too few to check the level of risk."
+        )
     return Said(
         f"模型每预计 100 起，实际发生 {100 * mean:.0f} 起（95% 区间 {100 * low:.0f} 至 {100 * high:.0f}）。",
         f"For every 100 that the model expected, {100 * mean:.0f} happened "
@@ -223,7 +233,9 @@ def _skill_sentence(metrics: Mapping[str, Any], judged: str) -> Said:
     if mean is None or low is None:
         told = Said("是否优于先验比率，无法判断。", "whether it is better than that cannot be told.")
     elif low > 0:
-        told = Said("模型的概率优于对所有工地都报这一比率。", "the model's probabilities are better than that.")
+        told = Said(
+            "模型的概率优于对所有工地都报这一比率。", "the model's probabilities are better than that."
+        )
     else:
         told = Said(
             "尚不能证明模型的概率优于对所有工地都报这一比率。",

@@ -68,9 +68,15 @@ def run_figures(head: Mapping[str, Any]) -> dict[str, float]:
     return figures | flat_figures({"calibration": head.get("calibration") or {}})
 
 
-def run_parameters(definition: Mapping[str, Any], head: Mapping[str, Any], passport: Mapping[str, Any]) -> dict[str, str]:
+def run_parameters(
+    definition: Mapping[str, Any], head: Mapping[str, Any], passport: Mapping[str, Any]
+) -> dict[str, str]:
     """What the training was asked for, and the dates that came of it."""
-    own = {name: value for name, value in (head.get("parameters") or {}).items() if name != "monotone_constraints"}
+    own = {
+        name: value
+        for name, value in (head.get("parameters") or {}).items()
+        if name != "monotone_constraints"
+    }
     parameters = own | {
         "until": passport["until"],
         "seed": passport.get("seed"),
@@ -194,7 +200,9 @@ def run_files(head: str, passport: Mapping[str, Any], material: RunMaterial | No
         "head.json": as_json(about.get("definition") or {}),
         "checks.json": as_json(list(checks_of(passport, head))),
         "evaluation.json": as_json(about.get("metrics") or {}),
-        "features.json": as_json({"features": passport["features"], "importance": about.get("importance") or {}}),
+        "features.json": as_json(
+            {"features": passport["features"], "importance": about.get("importance") or {}}
+        ),
     }
     if material is None:
         return files

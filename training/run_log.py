@@ -112,6 +112,7 @@ def log_training(
     trained: TrainedHead,
     folder: VerifiedFolder,
     passport: dict[str, Any],
+    *,
     material: RunMaterial | None = None,
 ) -> dict[str, str]:
     """Log one head of a training and register it as challenger; gives its run id and version.
@@ -126,7 +127,9 @@ def log_training(
     with _run(client, experiment, passport["name"], tags) as run_id:
         # The model comes before its measures: logged after them, it would ask for each one's history.
         logged = _log_model(run_id, folder, passport)
-        _log_batches(client, run_id, run_parameters(definition, head, passport), run_figures(head), logged.model_id)
+        _log_batches(
+            client, run_id, run_parameters(definition, head, passport), run_figures(head), logged.model_id
+        )
         client.log_inputs(run_id, [dataset_input(passport)])
         _log_files(client, run_id, run_files(trained.head.name, passport, material))
         for origin in origins_of(head):

@@ -70,7 +70,9 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> bytes | None:
     for each in told:
         if each.get("low") is not None and each.get("high") is not None:
             axes.vlines(each["mean_risk"], each["low"], each["high"], color="tab:blue")
-    axes.plot([each["mean_risk"] for each in told], [each["observed"] for each in told], "o", color="tab:blue")
+    axes.plot(
+        [each["mean_risk"] for each in told], [each["observed"] for each in told], "o", color="tab:blue"
+    )
     return _png(figure)
 
 
@@ -80,7 +82,9 @@ def lift(curve: Sequence[Mapping[str, Any]]) -> bytes | None:
         return None
     figure, axes = _axes("Share of sites visited", "Share of outcomes met", "Outcomes met at capacity")
     for name in curve[0]["recall"]:
-        axes.plot([p["share"] for p in curve], [p["recall"].get(name) for p in curve], label=contender(name).en)
+        axes.plot(
+            [p["share"] for p in curve], [p["recall"].get(name) for p in curve], label=contender(name).en
+        )
     axes.legend()
     return _png(figure)
 
@@ -104,16 +108,25 @@ def contribution_summary(features: pd.DataFrame, contributions: pd.DataFrame) ->
     if own.empty:
         return None
     most = own.abs().mean().sort_values().index[-MOST_FEATURES:]
-    figure, axes = _axes("Contribution to the log-odds", "", "Contributions (SHAP)", height=1 + 0.32 * len(most))
+    figure, axes = _axes(
+        "Contribution to the log-odds", "", "Contributions (SHAP)", height=1 + 0.32 * len(most)
+    )
     for row, name in enumerate(most):
-        values, ranks = own[name].to_numpy(float), features[name].iloc[: len(own)].rank(pct=True).to_numpy(float)
+        values, ranks = (
+            own[name].to_numpy(float),
+            features[name].iloc[: len(own)].rank(pct=True).to_numpy(float),
+        )
         heights = row + _swarm(values)
         missing = np.isnan(ranks)
         axes.scatter(values[missing], heights[missing], s=6, color="0.7", linewidths=0)
-        axes.scatter(values[~missing], heights[~missing], s=6, c=ranks[~missing], cmap="coolwarm", linewidths=0)
+        axes.scatter(
+            values[~missing], heights[~missing], s=6, c=ranks[~missing], cmap="coolwarm", linewidths=0
+        )
     axes.set_yticks(range(len(most)), list(most))
     axes.axvline(0, color="grey", linewidth=0.8)
-    axes.text(1, 1.01, "blue: low value, red: high, grey: missing", transform=axes.transAxes, ha="right", fontsize=8)
+    axes.text(
+        1, 1.01, "blue: low value, red: high, grey: missing", transform=axes.transAxes, ha="right", fontsize=8
+    )
     return _png(figure)
 
 

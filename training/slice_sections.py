@@ -123,7 +123,9 @@ _NO_SLICES = Said("没有按范围分列的结果。", "There are no figures by 
 def _failing_sentence(off: list[Slice]) -> Said:
     beyond = [each for each in off if _is_beyond_chance(each)]
     if not off:
-        return Said("各范围的结果都太少，无法单独判断。", "Every slice has too few outcomes to be judged alone.")
+        return Said(
+            "各范围的结果都太少，无法单独判断。", "Every slice has too few outcomes to be judged alone."
+        )
     if not beyond:
         return Said(
             "足够大的范围中，没有一个的实际与预计之差超出偶然。",
@@ -211,7 +213,9 @@ def audit_section(metrics: Mapping[str, Any]) -> Section:
         "Where an enterprise is registered and who owns it are no inputs and serve audits alone: where the observed shares are "
         "alike and the selection rates are not, another feature may stand in for them.",
     )
-    nothing = Said("测试样本没有注册地或所有制，无法核查。", "The test rows state neither; there is nothing to audit.")
+    nothing = Said(
+        "测试样本没有注册地或所有制，无法核查。", "The test rows state neither; there is nothing to audit."
+    )
     return Section(
         Said("公平性核查：注册地与所有制", "Audit: registered region and ownership"),
         [said] if rows else [nothing],

@@ -33,7 +33,8 @@ def split_timeline(splits: Sequence[tuple[Said, Mapping[str, Any]]], key: str) -
     def x(moment: str) -> float:
         return round(_START + (WIDTH - _START - RIGHT) * (pd.Timestamp(moment) - first).days / span, 1)
 
-    rows, described = [], ([], [])
+    rows: list[str] = []
+    described: tuple[list[str], list[str]] = ([], [])
     for place, (name, dates) in enumerate(splits):
         top = HEAD + ROW * place
         rows.append(words(name, _START, top + 10))
@@ -42,12 +43,16 @@ def split_timeline(splits: Sequence[tuple[Said, Mapping[str, Any]]], key: str) -
                 continue
             start, end = dates[slice_name]
             width = max(x(end) - x(start), 2)
-            rows.append(f'<rect x="{x(start)}" y="{top + 14}" width="{width:.1f}" height="12" fill="{colour}"/>')
+            rows.append(
+                f'<rect x="{x(start)}" y="{top + 14}" width="{width:.1f}" height="12" fill="{colour}"/>'
+            )
             described[0].append(f"{name.zh} {said.zh} {day(start)} 至 {day(end)}")
             described[1].append(f"{name.en}: {said.en} {day(start)} to {day(end)}")
         if dates.get("known_at"):
             at = x(dates["known_at"])
-            rows.append(f'<line x1="{at}" x2="{at}" y1="{top + 11}" y2="{top + 29}" stroke="#b00020" stroke-width="2"/>')
+            rows.append(
+                f'<line x1="{at}" x2="{at}" y1="{top + 11}" y2="{top + 29}" stroke="#b00020" stroke-width="2"/>'
+            )
     bottom = HEAD + ROW * len(splits)
     return drawing(
         f"{key}-split",
@@ -76,5 +81,3 @@ def _legend(top: float) -> str:
     entries = [(said, colour, "") for said, colour in SLICES.values()]
     known = (Said("标签截至此日已知", "labels as known then"), "#b00020", "")
     return legend([*entries, known], top)
-
-

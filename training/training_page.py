@@ -31,7 +31,10 @@ NOT_FOR = (
         "结果是监督检查的辅助建议（检查建议），不是违法违规行为的认定。",
         "The output is advice for the inspection plan (检查建议), never a finding.",
     ),
-    Said("不得据此处罚，也不得单凭它开展专项整治。", "It is no ground for a penalty and triggers no campaign by itself."),
+    Said(
+        "不得据此处罚，也不得单凭它开展专项整治。",
+        "It is no ground for a penalty and triggers no campaign by itself.",
+    ),
     Said("不得用于给企业或个人排名、评价。", "It must not be used to rank or to appraise firms or persons."),
     Said(
         "分数高不叫“重大事故隐患”：那是依法判定的结论。",
