@@ -12,6 +12,8 @@ import pandas as pd
 
 from training.risk_model import RiskModel
 
+CONTRIBUTIONS = "contributions"  # the parameter of `predict` that asks for them
+
 
 class NotebookModel:
     """A risk model behind MLflow's `predict`."""
@@ -20,8 +22,19 @@ class NotebookModel:
         self.model = model
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """`risk_<head>` of each row of features; absent columns are an error, NaN is missing."""
-        return self.model.risks(model_input)
+        """`risk_<head>` of each row of features; absent columns are an error, NaN is missing.
+
+        With `params={"contributions": True}` also `contribution_<head>_<feature>`: what each feature adds to
+        the head's log-odds, and `contribution_<head>_expected`, from which every row starts.
+        """
+        risks = self.model.risks(model_input)
+        if not (params or {}).get(CONTRIBUTIONS):
+            return risks
+        added = [
+            self.model.contributions(model_input, head).add_prefix(f"contribution_{head}_")
+            for head in self.model.heads
+        ]
+        return pd.concat([risks, *added], axis=1)
 
 
 def _load_pyfunc(data_path: str) -> NotebookModel:

@@ -1,28 +1,49 @@
-"""Trainings in MLflow: one experiment a head, one run a training, the auditable folder registered.
+"""Trainings in MLflow: one experiment a head, one run a training with a run below it for each origin, the
+auditable folder registered.
 
 The registered model holds the folder itself, read by `training.notebook_model`: text and JSON, no pickle.
+The alias `challenger` is moved last: whatever breaks before leaves it on the version before.
 """
 
 from __future__ import annotations
 
+import getpass
 import logging
 import os
 import subprocess
+import tempfile
+import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from data_contracts.errors import StoreUnavailable
-from training.head_training import TrainedHead
 from training.model_folder import VerifiedFolder
+from training.patient_client import PatientClient, first_to_open, patiently, storage_error
+from training.run_contents import (
+    RunMaterial,
+    dataset_input,
+    input_example,
+    origins_of,
+    run_figures,
+    run_files,
+    run_parameters,
+    run_tags,
+    signature_of,
+    version_tags,
+)
+
+if TYPE_CHECKING:
+    from training.head_training import TrainedHead
+
+__all__ = ["RunMaterial", "git_revision", "kept_folder", "log_training", "model_name", "tracking"]
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scipy")
-# MLflow keeps at most so many characters of a dataset's digest; the whole fingerprint is a tag.
-_DIGEST = 36
+# How much MLflow takes at once.
+_METRICS_AT_ONCE, _OTHERS_AT_ONCE = 1000, 100
 _QUIET = ("mlflow", "alembic")
 # MLflow asks the internet and reads pickles unless told not to.
 _ENVIRONMENT = {
@@ -51,9 +72,11 @@ def kept_folder(mlruns: Path, version: str) -> Path:
 def tracking(mlruns: Path) -> Iterator[Any]:
     """MLflow, set to the database under `mlruns` and silent, while the block lasts.
 
-    Raises StoreUnavailable if the folder or database cannot be used.
+    Raises StoreUnavailable if the folder or database cannot be used or the disk is full, StoreBusy if
+    other processes hold the database for too long.
     """
     os.environ.update(_ENVIRONMENT)
+    mlruns = Path(mlruns).absolute()
     levels = {name: logging.getLogger(name).level for name in _QUIET}
     try:
         with warnings.catch_warnings():
@@ -61,55 +84,60 @@ def tracking(mlruns: Path) -> Iterator[Any]:
             import mlflow
             from mlflow.utils.logging_utils import MLFLOW_LOGGING_STREAM
 
-            mlruns = Path(mlruns).absolute()
             (mlruns / "artifacts").mkdir(parents=True, exist_ok=True)
-            for name in _QUIET:
-                logging.getLogger(name).setLevel(logging.ERROR)
+            for name in _QUIET:  # a lock that is waited for is logged as an error
+                logging.getLogger(name).setLevel(logging.CRITICAL)
             before, spoke = mlflow.get_tracking_uri(), MLFLOW_LOGGING_STREAM.enabled
             mlflow.set_tracking_uri(f"sqlite:///{mlruns / 'mlflow.db'}")
             MLFLOW_LOGGING_STREAM.enabled = False  # some of its lines pass the loggers by
             try:
+                _open_database(mlflow, mlruns)
                 yield mlflow
             finally:
                 mlflow.set_tracking_uri(before)
                 MLFLOW_LOGGING_STREAM.enabled = spoke
-    except OSError as error:
-        raise StoreUnavailable(
-            zh=f"无法使用 MLflow 文件夹 {mlruns}：{error}",
-            en=f"Cannot use the MLflow folder {mlruns}: {error}",
-            field="mlruns",
-        ) from error
+    except Exception as error:
+        told = storage_error(error, mlruns)
+        if told is None:
+            raise
+        raise told from error
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
 
 
 def log_training(
-    mlflow: Any, mlruns: Path, trained: TrainedHead, folder: VerifiedFolder, passport: dict[str, Any]
+    mlflow: Any,
+    mlruns: Path,
+    trained: TrainedHead,
+    folder: VerifiedFolder,
+    passport: dict[str, Any],
+    *,
+    material: RunMaterial | None = None,
 ) -> dict[str, str]:
-    """Log one head of a training and register it as challenger; gives its run id and version."""
-    name = model_name(trained.head.name)
-    client = mlflow.MlflowClient()
-    with mlflow.start_run(experiment_id=_experiment(client, name, mlruns), run_name=passport["name"]) as run:
-        run_id = run.info.run_id
-        mlflow.log_params(_parameters(trained, passport))
-        _log_metrics(client, run_id, trained)
-        mlflow.set_tags(_tags(trained, folder, passport))
-        mlflow.log_input(_dataset(mlflow, passport), context="training")
-        mlflow.log_dict(trained.head.definition(), "head.json")
-        mlflow.log_dict(passport, "passport.json")
-        mlflow.log_dict({"features": passport["features"], "importance": trained.importance}, "features.json")
-        logged = mlflow.pyfunc.log_model(
-            name="model",
-            loader_module="training.notebook_model",
-            data_path=str(folder.path),
-            pip_requirements=[f"{library}=={version(library)}" for library in REQUIREMENTS],
-            signature=_signature(passport),
+    """Log one head of a training and register it as challenger; gives its run id and version.
+
+    All figures are those of the passport; `material` is for the plots, which are left out without it. A run
+    that fails stands in MLflow as FAILED.
+    """
+    name, head = model_name(trained.head.name), passport["heads"][trained.head.name]
+    client, definition = PatientClient(mlflow.MlflowClient()), trained.head.definition()
+    experiment = _experiment(client, name, mlruns)
+    tags = run_tags(trained.head.name, folder, passport) | _own_tags(trained, passport)
+    with _run(client, experiment, passport["name"], tags) as run_id:
+        # The model comes before its measures: logged after them, it would ask for each one's history.
+        logged = _log_model(run_id, folder, passport)
+        _log_batches(
+            client, run_id, run_parameters(definition, head, passport), run_figures(head), logged.model_id
         )
-    number = _register(client, name, run_id, logged)
-    for tag, value in {"siterisk.folder": folder.version, "siterisk.folder_sha256": folder.sha256}.items():
-        client.set_model_version_tag(name, number, tag, value)
-    client.set_registered_model_alias(name, CHALLENGER, number)
+        client.log_inputs(run_id, [dataset_input(passport)])
+        _log_files(client, run_id, run_files(trained.head.name, passport, material))
+        for origin in origins_of(head):
+            below = {"mlflow.parentRunId": run_id, "siterisk.origin": origin["kind"]}
+            with _run(client, experiment, origin["name"], tags | below) as origin_id:
+                _log_batches(client, origin_id, origin["parameters"], origin["figures"])
+        number = _register(client, name, run_id, logged, version_tags(trained.head.name, folder, passport))
+        client.set_registered_model_alias(name, CHALLENGER, number)
     return {"run_id": run_id, "version": number}
 
 
@@ -123,19 +151,37 @@ def git_revision(folder: Path) -> str | None:
     return answer.stdout.strip() or None
 
 
-def flat_figures(evaluation: dict[str, Any]) -> dict[str, float]:
-    """The figures of an evaluation under dotted names; those that could not be had are left out.
+def _open_database(mlflow: Any, mlruns: Path) -> None:
+    """Have the tables made, if they are not, by one process at a time."""
+    with first_to_open(mlruns):
+        client = PatientClient(mlflow.MlflowClient())
+        client.search_experiments(max_results=1)
+        client.search_registered_models(max_results=1)
 
-    >>> flat_figures({"rows": 3, "model": {"auc": 0.5, "brier": None}})
-    {'rows': 3.0, 'model.auc': 0.5}
-    """
-    flat: dict[str, float] = {}
-    for name, value in evaluation.items():
-        if isinstance(value, dict):
-            flat |= {f"{name}.{inner}": figure for inner, figure in flat_figures(value).items()}
-        elif isinstance(value, int | float):
-            flat[name] = float(value)
-    return flat
+
+@contextmanager
+def _run(client: Any, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[str]:
+    """A run while the block lasts: FINISHED after it, FAILED if it raises."""
+    run_id = client.create_run(experiment, tags=dict(tags), run_name=name).info.run_id
+    try:
+        yield run_id
+    except BaseException:
+        with suppress(Exception):  # the database may be what failed
+            client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED")
+
+
+def _own_tags(trained: TrainedHead, passport: Mapping[str, Any]) -> dict[str, str]:
+    """MLflow's own tags: who, by which command, from which commit, and the note that its page shows."""
+    commit = (passport.get("git_revision") or "").removesuffix("-dirty")
+    return {
+        "mlflow.user": getpass.getuser(),
+        "mlflow.source.name": "siterisk train",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.note.content": trained.head.description,
+        **({"mlflow.source.git.commit": commit} if commit else {}),
+    }
 
 
 def _experiment(client: Any, name: str, mlruns: Path) -> str:
@@ -152,69 +198,58 @@ def _experiment(client: Any, name: str, mlruns: Path) -> str:
         return found.experiment_id
 
 
-def _register(client: Any, name: str, run_id: str, logged: Any) -> str:
+def _register(client: Any, name: str, run_id: str, logged: Any, tags: dict[str, str]) -> str:
     """A new version of the registered model; the client prints nothing, the fluent call would."""
     try:
         client.create_registered_model(name)
     except Exception:  # it is there already, or another training has made it in the meantime
         client.get_registered_model(name)
-    made = client.create_model_version(name, logged.model_uri, run_id, model_id=logged.model_id)
+    made = client.create_model_version(name, logged.model_uri, run_id, tags=tags, model_id=logged.model_id)
     return str(made.version)
 
 
-def _parameters(trained: TrainedHead, passport: dict[str, Any]) -> dict[str, Any]:
-    parameters = {name: value for name, value in trained.parameters.items() if name != "monotone_constraints"}
-    return parameters | {
-        "until": passport["until"],
-        "horizon_days": trained.head.horizon_days,
-        "given_a_visit": trained.head.given_a_visit,
-        "reporting_lag_days": trained.head.reporting_lag_days,
-        "feature_count": len(passport["features"]),
-        **{f"kept.{name}": value for name, value in trained.kept["dates"].items()},
-        **{f"tested.{name}": value for name, value in trained.tested["dates"].items()},
-    }
+def _log_batches(
+    client: Any,
+    run_id: str,
+    parameters: Mapping[str, str],
+    figures: Mapping[str, float],
+    model_id: str | None = None,
+) -> None:
+    from mlflow.entities import Metric, Param
 
-
-def _log_metrics(client: Any, run_id: str, trained: TrainedHead) -> None:
-    import time
-
-    from mlflow.entities import Metric
-
-    figures = flat_figures(trained.evaluation)
-    figures |= flat_figures({"tested": trained.tested["counts"], "kept": trained.kept["counts"]})
-    figures |= flat_figures({"calibration": trained.calibration})
     now = int(time.time() * 1000)
-    client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in figures.items()])
+    metrics = [Metric(name, value, now, 0, model_id=model_id) for name, value in figures.items()]
+    params = [Param(name, value) for name, value in parameters.items()]
+    for start in range(0, len(metrics), _METRICS_AT_ONCE):
+        client.log_batch(run_id, metrics=metrics[start : start + _METRICS_AT_ONCE])
+    for start in range(0, len(params), _OTHERS_AT_ONCE):
+        client.log_batch(run_id, params=params[start : start + _OTHERS_AT_ONCE])
 
 
-def _tags(trained: TrainedHead, folder: VerifiedFolder, passport: dict[str, Any]) -> dict[str, str]:
-    tags = {
-        "head": trained.head.name,
-        "folder": folder.version,
-        "folder_sha256": folder.sha256,
-        "snapshot_sha256": passport["snapshot_sha256"],
-        "catalogue_sha256": passport["catalogue_sha256"],
-        "contract_version": passport["contract_version"],
-        "git_revision": passport["git_revision"] or "unknown",
-    }
-    return {f"siterisk.{name}": str(value) for name, value in tags.items()} | {
-        "mlflow.note.content": trained.head.description
-    }
+def _log_files(client: Any, run_id: str, files: Mapping[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory(prefix="siterisk-run-") as folder:
+        for name, content in files.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        client.log_artifacts(run_id, folder)
 
 
-def _dataset(mlflow: Any, passport: dict[str, Any]) -> Any:
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
+def _log_model(run_id: str, folder: VerifiedFolder, passport: Mapping[str, Any]) -> Any:
+    """The folder as an MLflow model of the run. An attempt that met a lock leaves a model without version, no more."""
+    import mlflow
+    from mlflow.models import Model
 
-    source = CodeDatasetSource({"siterisk.snapshot_sha256": passport["snapshot_sha256"]})
-    name, digest = f"records until {passport['until']}", passport["snapshot_sha256"][:_DIGEST]
-    return MetaDataset(source, name=name, digest=digest)  # type: ignore[abstract]
-
-
-def _signature(passport: dict[str, Any]) -> Any:
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    inputs: list[Any] = [ColSpec("double", name, required=False) for name in passport["features"]]
-    risks: list[Any] = [ColSpec("double", f"risk_{head}") for head in passport["heads"]]
-    return ModelSignature(inputs=Schema(inputs), outputs=Schema(risks))
+    return patiently(
+        lambda: Model.log(
+            artifact_path=None,
+            name="model",
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            loader_module="training.notebook_model",
+            data_path=str(folder.path),
+            pip_requirements=[f"{library}=={version(library)}" for library in REQUIREMENTS],
+            signature=signature_of(passport),
+            input_example=input_example(folder),
+        )
+    )
