@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from data_contracts.contract import contracts
@@ -25,8 +26,11 @@ from training.judged_rows import keep_judged_rows
 from training.model_folder import VERSION_DIGITS, VerifiedFolder, sha256_of, write_model_folder
 from training.outcome_silence import Silence, silence_of
 from training.passport import folder_files, passport_of
-from training.run_log import git_revision, kept_folder, log_training, tracking
+from training.risk_model import EXPECTED
+from training.run_log import RunMaterial, git_revision, kept_folder, log_training, tracking
 from training.splits import TestDates
+
+ROWS_TO_EXPLAIN = 600  # a plot of more is a smear
 
 
 @dataclass(frozen=True)
@@ -177,9 +181,23 @@ def _log(
     with tracking(mlruns) as mlflow:
         for place, head in enumerate(trained):
             progress("登记 / MLflow", place, len(trained))
-            runs[head.head.name] = log_training(mlflow, mlruns, head, folder, passport)
+            material = _material(head, passport["seed"])
+            runs[head.head.name] = log_training(mlflow, mlruns, head, folder, passport, material=material)
         progress("登记 / MLflow", len(trained), len(trained))
     return runs
+
+
+def _material(head: TrainedHead, seed: int) -> RunMaterial:
+    """What the plots of a run are drawn from: the judged rows' risks, and contributions to some of them."""
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(head.test_risk))[:ROWS_TO_EXPLAIN])
+    features = pd.DataFrame(head.test.features[chosen], columns=list(head.names))
+    contributions = head.model.contributions(head.test.features[chosen])
+    return RunMaterial(
+        happened=head.test.happened,
+        risk=head.test_risk,
+        features=features,
+        contributions=pd.DataFrame(contributions, columns=[*head.names, EXPECTED]),
+    )
 
 
 def _none_left(left_out: dict[str, NotEnoughData]) -> NotEnoughData:

@@ -21,7 +21,7 @@ from training.contenders import PLAIN, Fitting
 from training.head_model import HeadModel
 from training.head_rows import City, HeadRows, Slice
 from training.heads import Head
-from training.judging import Judge, Judgement, chosen_by, light_figures
+from training.judging import Judge, Judgement, candidates_of, chosen_by
 from training.splits import Split, final_split, origins
 from training.trees import tree_parameters
 from training.verdict import Verdict
@@ -50,6 +50,7 @@ class TrainedHead:
     tested_files: dict[str, bytes]
     parameters: dict[str, Any]
     evaluation: dict[str, Any]
+    candidates: dict[str, dict[str, float]]
     origins: list[dict[str, Any]]
     checks: list[Verdict]
     tested: dict[str, Any]
@@ -86,7 +87,8 @@ class HeadTraining:
         rows = self.city.rows(self.head, self.progress)
         *older, newest = origins(self.head, rows.pairs["as_of"], self.city.until, self.city.dates)
         tried = [told for split in older if (told := self._tried(rows, split)) is not None]
-        judgement, fitted = self._judged(rows, newest, chosen_by(tried, self.head.models))
+        candidates = candidates_of(tried, self.head.models)
+        judgement, fitted = self._judged(rows, newest, chosen_by(candidates, self.head.models))
         keeping = final_split(self.head, rows.pairs["as_of"], self.city.until)
         final = self._fitting(rows, keeping, "终训 / final")
         files = final.files([judgement.chosen])[judgement.chosen]
@@ -99,6 +101,7 @@ class HeadTraining:
             tested_files=judgement.files,
             parameters=dict(self._parameters(self.head, noted=True)),
             evaluation=judgement.evaluation,
+            candidates=candidates,
             origins=tried,
             checks=judgement.checks,
             tested={
@@ -140,10 +143,11 @@ class HeadTraining:
             return None
         test = rows.slice(split.test, split.test_known_at)
         counts = self._counts(fitting) | test.counts(self.head, "test", self.city.records)
-        if not counts["test_outcomes"]:
+        if not counts["test_outcomes"] or test.happened.all():
             return None
-        risks = {kind: model.risk(test.features) for kind, model in fitting.contenders(self._kinds).items()}
-        return {"dates": split.dates(), "counts": counts, "figures": light_figures(test.happened, risks)}
+        judge = Judge(self.head, self.city, rows, split)
+        figures = judge.older(test, fitting.contenders(self._kinds), _prior(fitting))
+        return {"dates": split.dates(), "counts": counts, "figures": figures}
 
     def _fitting(self, rows: HeadRows, split: Split, purpose: str) -> Fitting:
         """The slices of a split, with enough outcomes, and what the lender could have lent by then."""

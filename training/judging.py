@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import log_loss, roc_auc_score
 
 from training.baselines import groups_of, rule_scores
 from training.checks import (
@@ -19,6 +18,7 @@ from training.checks import (
     holds_against_scorecard,
     leak,
     monotone,
+    outcomes_on_file,
     refuse,
     result_verdicts,
     sampled_dates,
@@ -36,37 +36,38 @@ PRIOR, ORACLE = "prior_rate", "oracle"
 # Rows on which each expected direction is tried; every one is moved over the range of each feature.
 ROWS_FOR_MONOTONE = 300
 ROWS_FOR_KNOWLEDGE = 200
+ONLY_OF_A_JUDGEMENT = ("slices", "reliability", "lift_curve", "risk_over_time", "random_visits", "stability")
 
 
-def light_figures(
-    happened: np.ndarray, risks: Mapping[str, np.ndarray]
-) -> dict[str, dict[str, float | None]]:
-    """AUC, log loss and observed over expected of each contender at an older origin; None without an outcome."""
-    told = 0 < happened.sum() < len(happened)
-    return {
-        kind: {
-            "auc": float(roc_auc_score(happened, risk)) if told else None,
-            "log_loss": float(log_loss(happened, risk, labels=[0, 1])),
-            "observed_over_expected": float(happened.sum() / risk.sum()),
-        }
-        for kind, risk in risks.items()
-    }
+def candidates_of(tried: Sequence[Mapping[str, Any]], models: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Each contender that stood at every older origin: its log loss and AUC, averaged over their rows.
+
+    >>> figures = {"contenders": {"trees": {"log_loss": {"mean": 0.2}, "auc": {"mean": 0.7}}}}
+    >>> candidates_of([{"counts": {"test_rows": 10}, "figures": figures}], ["trees", "scorecard"])
+    {'trees': {'log_loss': 0.2, 'auc': 0.7}}
+    """
+    everywhere = [kind for kind in models if all(kind in told["figures"]["contenders"] for told in tried)]
+    return {kind: _averaged(kind, tried) for kind in everywhere} if tried else {}
 
 
-def chosen_by(tried: Sequence[Mapping[str, Any]], models: Sequence[str]) -> str:
-    """The contender with the least log loss over the rows of all older origins; the first where none was tried.
+def chosen_by(candidates: Mapping[str, Mapping[str, float]], models: Sequence[str]) -> str:
+    """The contender with the least log loss at the older origins; the first declared where nothing was tried.
 
-    >>> chosen_by([], ["trees", "scorecard"])
+    >>> chosen_by({}, ["trees", "scorecard"])
     'trees'
     """
-    everywhere = [kind for kind in models if all(kind in told["figures"] for told in tried)]
-    if not tried or not everywhere:
+    if not candidates:
         return models[0]
+    return min(candidates, key=lambda kind: (candidates[kind]["log_loss"], models.index(kind)))
 
-    def loss(kind: str) -> float:
-        return sum(told["figures"][kind]["log_loss"] * told["counts"]["test_rows"] for told in tried)
 
-    return min(everywhere, key=lambda kind: (loss(kind), models.index(kind)))
+def _averaged(kind: str, tried: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    rows = [told["counts"]["test_rows"] for told in tried]
+    figures = [told["figures"]["contenders"][kind] for told in tried]
+    return {
+        name: float(np.average([each[name]["mean"] for each in figures], weights=rows))
+        for name in ("log_loss", "auc")
+    }
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,12 @@ class Judge:
         checks = [*method, *result_verdicts(evaluation), self._monotone(model, test)]
         return Judgement(chosen, model, files[chosen], evaluation, checks, test, risks[chosen])
 
+    def older(self, test: Slice, models: Mapping[str, HeadModel], prior: float) -> dict[str, Any]:
+        """The contenders' figures at an older origin, beside the rules, without what only a judgement needs."""
+        risks = {kind: model.risk(test.features) for kind, model in models.items()}
+        found = self._evaluated(test, risks, next(iter(models)), prior)
+        return {name: value for name, value in found.items() if name not in ONLY_OF_A_JUDGEMENT}
+
     def _evaluated(
         self, test: Slice, risks: Mapping[str, np.ndarray], chosen: str, prior: float
     ) -> dict[str, Any]:
@@ -139,10 +146,11 @@ class Judge:
             selection_probability=self._selection(test) if self.head.given_a_visit else None,
         )
         counts = test.counts(self.head, "test", self.city.records)
-        return evaluate(rows, seed=self.city.seed) | {
+        found = evaluate(rows, seed=self.city.seed) | {
             "outcomes": counts["test_outcomes"],
             "shown_apart": self._shown_apart(test),
         }
+        return found
 
     def _method(self, used: Mapping[str, Slice]) -> list[Verdict]:
         test = used["test"]
@@ -152,7 +160,13 @@ class Judge:
         features = pd.DataFrame(test.features, columns=list(self.city.names), copy=False)
         label = self.rows.labels(test.known_at)
         return [
-            leak(features, test.happened, test.pairs["project_id"].to_numpy(object), as_known=then),
+            leak(
+                features,
+                test.happened,
+                test.pairs["project_id"].to_numpy(object),
+                as_known=then,
+                on_file=outcomes_on_file(self.head, test.pairs, test.happened, self.city.records),
+            ),
             split_in_time(self.head, self.split, used),
             complete_windows(self.head, used),
             as_drawn(self.split, test, self.rows.pairs, label),

@@ -119,6 +119,7 @@ def _head(trained: TrainedHead, judged_rows: dict[str, Any]) -> dict[str, Any]:
         "parameters": trained.parameters,
         "calibration": trained.calibration,
         "held_at": dict(trained.model.held_at),
+        "candidates": trained.candidates,
         "origins": trained.origins,
         "tested": trained.tested,
         "kept": trained.kept,
