@@ -105,10 +105,11 @@ def print_table(done: TrainingResult) -> None:
         if ours is None:
             print(f"{'':24}left out: {done.left_out[head]}")
             continue
-        model, count, gain = ours["model"], ours["violation_count"], ours["auc_gain_over_count"]
+        model, count = ours["contenders"][ours["judged"]], ours["contenders"]["past_violations"]
+        gain = ours["gains"]["past_violations"]["auc"]
         print(
-            f"{'':24}{ours['rows']:>8}{ours['positives'] / ours['rows']:>7.1%}   {model['auc']:>8.3f}"
-            f"{model['precision_at_5pct_pooled']:>9.1%}   {count['auc']:>8.3f}{count['precision_at_5pct_pooled']:>9.1%}   "
+            f"{'':24}{ours['rows']:>8}{ours['positives'] / ours['rows']:>7.1%}   {model['auc']['mean']:>8.3f}"
+            f"{model['precision_at_5pct_pooled']:>9.1%}   {count['auc']['mean']:>8.3f}{count['precision_at_5pct_pooled']:>9.1%}   "
             f"{gain['mean']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
         )
         if gain["low"] <= 0:
@@ -123,11 +124,11 @@ def summary(done: TrainingResult) -> dict[str, dict[str, float]]:
 
 
 def _four(figures: dict[str, Any]) -> dict[str, float]:
-    model, count = figures["model"], figures["violation_count"]
+    model, count = figures["contenders"][figures["judged"]], figures["contenders"]["past_violations"]
     return {
-        "auc": round(model["auc"], 4),
+        "auc": round(model["auc"]["mean"], 4),
         "precision_at_5pct": round(model["precision_at_5pct_pooled"], 4),
-        "count_auc": round(count["auc"], 4),
+        "count_auc": round(count["auc"]["mean"], 4),
         "count_precision_at_5pct": round(count["precision_at_5pct_pooled"], 4),
     }
 

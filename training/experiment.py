@@ -29,19 +29,23 @@ from training.passport import folder_files, passport_of
 from training.risk_model import EXPECTED
 from training.run_log import RunMaterial, git_revision, kept_folder, log_training, tracking
 from training.splits import TestDates
+from training.training_page import training_page
+from training.verdict import Verdict
 
 ROWS_TO_EXPLAIN = 600  # a plot of more is a smear
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training made: the folder and, for each head, its figures, MLflow run and version.
+    """What a training made: the folder, the page for people and, for each head, its figures, MLflow run and version.
 
     `left_out` says in two languages why a head of the file could not be trained, `silences` which one was
-    trained to an earlier moment than `until`, because its outcomes have not been delivered up to there.
+    trained to an earlier moment than `until`, because its outcomes have not been delivered up to there. `checks` are
+    the verdicts on each head.
     """
 
     folder: Path
+    page: Path
     version: str
     sha256: str
     until: pd.Timestamp
@@ -51,6 +55,7 @@ class TrainingResult:
     registered: dict[str, str]
     left_out: dict[str, NotEnoughData] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
+    checks: dict[str, list[Verdict]] = field(default_factory=dict)
 
 
 def train(
@@ -110,6 +115,7 @@ def train(
     runs = _log(Path(mlruns), trained, folder, passport, progress)
     return TrainingResult(
         folder=export if export is not None else folder.path,
+        page=_write_page(Path(mlruns), folder.version, passport),
         version=folder.version,
         sha256=folder.sha256,
         until=moment,
@@ -119,6 +125,7 @@ def train(
         registered={head: run["version"] for head, run in runs.items()},
         left_out=left_out,
         silences=silences,
+        checks={head.head.name: head.checks for head in trained},
     )
 
 
@@ -168,6 +175,14 @@ def _keep(files: dict[str, bytes], mlruns: Path, export: Path | None) -> Verifie
     if export is not None:
         write_model_folder(Path(export), files)
     return kept
+
+
+def _write_page(mlruns: Path, version: str, passport: dict[str, Any]) -> Path:
+    """The page for people, beside the model folders: `<mlruns>/artifacts/reports/<version>.html`."""
+    page = mlruns / "artifacts" / "reports" / f"{version}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(training_page(passport), encoding="utf-8")
+    return page
 
 
 def _log(

@@ -8,9 +8,13 @@ from serving.command_line.terminal import result, result_json, say, table
 
 if TYPE_CHECKING:
     from training.experiment import TrainingResult
+    from training.verdict import Verdict
+
+OUTCOMES_DELIVERED = "TRN001"  # told in full by the silence itself
 
 HEADER = (
     "目标 head",
+    "模型 model",
     "行 rows",
     "发生 outcomes",
     "AUC",
@@ -36,12 +40,17 @@ def tell_training(done: TrainingResult, as_json: bool) -> None:
                     for head, figures in done.figures.items()
                 },
                 "left_out": {head: {"zh": why.zh, "en": why.en} for head, why in done.left_out.items()},
+                "checks": {
+                    head: [check.as_json() for check in checks] for head, checks in done.checks.items()
+                },
+                "page": str(done.page),
                 "warnings": {head: silence.as_json() for head, silence in done.silences.items()},
             }
         )
         return
     result(training_table(done))
     say(f"模型 / model {done.version} → {done.folder}")
+    say(f"报告 / report → {done.page}")
 
 
 def training_table(done: TrainingResult) -> str:
@@ -49,18 +58,32 @@ def training_table(done: TrainingResult) -> str:
     rows = [_row(head, figures, done.registered[head]) for head, figures in done.figures.items()]
     left_out = [f"{head}: 未训练 / left out: {why.zh} {why.en}" for head, why in done.left_out.items()]
     silent = [f"{silence.zh} {silence.en}" for silence in done.silences.values()]
-    return "\n".join([table(rows, HEADER), *left_out, *silent])
+    failed = [
+        _failed(head, check)
+        for head, checks in done.checks.items()
+        for check in checks
+        if check.state == "failed"
+    ]
+    told = [line for line in failed if OUTCOMES_DELIVERED not in line]
+    return "\n".join([table(rows, HEADER), *left_out, *silent, *told])
+
+
+def _failed(head: str, check: Verdict) -> str:
+    """A line for a check that failed: what, why, and the way out."""
+    zh = f"[{check.code}] 目标 {head}：{check.title_zh}未通过。{check.reason_zh}{check.cure_zh}"
+    return f"{zh} Head {head}: {check.title_en} failed. {check.reason_en} {check.cure_en}"
 
 
 def _row(head: str, figures: dict[str, Any], version: str) -> tuple[Any, ...]:
-    model, gain = figures["model"], figures["auc_gain_over_count"]
+    model, gain = figures["contenders"][figures["judged"]], figures["gains"]["past_violations"]["auc"]
     return (
         head,
+        figures["judged"],
         figures["rows"],
         figures["outcomes"],
-        _number(model.get("auc"), 3),
-        _number(model.get("average_precision"), 4),
-        _number(model.get("lift_at_5pct"), 2),
+        _number(model["auc"]["mean"], 3),
+        _number(model["average_precision"]["mean"], 4),
+        _number(model["lift_at_5pct"]["mean"], 2),
         _gain(gain),
         version,
     )
