@@ -12,8 +12,8 @@ import pytest
 from data_contracts.errors import InvalidInput
 from training.calibration import fit_calibration
 from training.evaluation import TestRows, evaluate
+from training.head_model import calibrated
 from training.project_draws import draw_projects, interval, whole_projects
-from training.risk_model import calibrated
 
 
 def rows(count: int = 400, seed: int = 1, *, rate: float = 0.2) -> TestRows:

@@ -9,9 +9,9 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from training.calibration_slope import calibration_slope, calibration_slopes, logit
 from training.capacity_lists import at_capacity, share_on_list
+from training.head_model import calibrated
 from training.measures import RankedRows, probability_measures, ranking_measures
 from training.project_draws import ProjectDraws, draw_projects
-from training.risk_model import calibrated
 
 
 def drawn_rows(count: int = 600) -> dict[str, np.ndarray]:
