@@ -21,9 +21,9 @@ from training.calibration import fit_calibration
 from training.normal_scores import NormalScores
 from training.scorecard import Borrowed, Scorecard, ScorecardRow
 
-SCREENED, KEPT = 60, 30
+SCREENED, KEPT = 45, 30
 FIRST_PENALTY = 1000.0
-PENALTIES = (100.0, 300.0, 1000.0, 3000.0)
+PENALTIES = (300.0, 1000.0, 3000.0)
 # A borrowed row enters ten times enlarged, so that the penalty hardly holds it back.
 ENLARGED = 10.0
 _STEPS = 50
