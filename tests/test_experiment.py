@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from data_contracts.errors import NotEnoughData
 from data_contracts.records import Records, open_records
@@ -18,6 +19,8 @@ from serving.command_line.training_report import training_table
 from tests.outcome_city import outcome_city
 from training.experiment import TrainingResult, train
 from training.heads import load_heads
+from training.judged_rows import read_judged_rows
+from training.model_folder import read_verified
 from training.outcome_silence import silence_of
 from training.risk_model import RiskModel
 from training.run_log import tracking
@@ -191,6 +194,31 @@ def test_the_registered_model_gives_the_folders_risks_in_a_notebook(trained: Tra
     with tracking(trained.mlruns) as mlflow:
         loaded = mlflow.pyfunc.load_model("models:/siterisk-hazard@challenger")
         pd.testing.assert_frame_equal(loaded.predict(rows), model.risks(rows))
+
+
+def test_the_judged_model_on_the_rows_kept_has_the_figures_of_the_passport(trained: Trained) -> None:
+    judge = RiskModel.from_verified(read_verified(trained.result.folder), part="tested")
+    for head, entry in trained.passport["heads"].items():
+        rows = read_judged_rows(trained.mlruns, entry["judged_rows"]["sha256"])
+        risk = judge.risks(rows)[f"risk_{head}"]
+        assert roc_auc_score(rows["happened"], risk) == pytest.approx(judged(entry["metrics"])["auc"]["mean"])
+
+
+def test_contributions_of_every_head_add_up_to_its_log_odds(trained: Trained) -> None:
+    model = RiskModel.load(trained.result.folder)
+    examples = json.loads((trained.result.folder / "examples.json").read_text(encoding="utf-8"))
+    rows = pd.DataFrame(examples["rows"], columns=examples["features"], dtype="float64")
+    for head in model.heads:
+        log_odds = model.fitted[head].log_odds(rows.to_numpy())
+        assert model.contributions(rows, head).sum(axis=1).to_numpy() == pytest.approx(log_odds, abs=1e-9)
+
+
+def test_every_origin_is_older_than_the_next_and_none_sees_its_test(trained: Trained) -> None:
+    for entry in trained.passport["heads"].values():
+        splits = [origin["dates"] for origin in entry["origins"]] + [entry["tested"]["dates"]]
+        starts = [split["test"][0] for split in splits]
+        assert starts == sorted(set(starts))
+        assert all(split["calibration"][1] < split["known_at"] == split["test"][0] for split in splits)
 
 
 def test_nothing_in_mlflows_folder_is_a_pickle(trained: Trained) -> None:
