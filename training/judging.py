@@ -111,7 +111,7 @@ class Judge:
         refuse(self.head.name, method)
         risks = {kind: model.risk(test.features) for kind, model in models.items()}
         evaluation = self._evaluated(test, risks, chosen, prior)
-        if chosen != PLAIN and holds_against_scorecard(evaluation).state == "failed":
+        if holds_against_scorecard(evaluation).state == "failed":
             chosen = PLAIN
             evaluation = self._evaluated(test, risks, chosen, prior)
         model = models[chosen]

@@ -31,6 +31,8 @@ RULES = {
     "risk_matrix": ("风险矩阵", "the risk matrix"),
 }
 SCORECARD, LOWEST_GAIN_OVER_SCORECARD = "scorecard", -0.01  # EVALUATION, "Against what"
+# One that borrows is a scorecard with one more row: what is asked is whether trees are worth what they hide.
+SCORECARDS = (SCORECARD, "borrowing_scorecard")
 # Observed over expected of n outcomes has a standard error of about 1/sqrt(n): fewer than 50 cannot tell 1 from
 # the edges of the band, which are a quarter and a fifth off.
 FEWEST_OUTCOMES_FOR_CALIBRATION = 50
@@ -81,8 +83,8 @@ def beats_rules(evaluation: Evaluation) -> Verdict:
 
 def holds_against_scorecard(evaluation: Evaluation) -> Verdict:
     """TRN008."""
-    if evaluation["judged"] == SCORECARD:
-        return HOLDS_AGAINST_SCORECARD.cannot_tell("选定的就是评分卡。", "The scorecard is the one chosen.")
+    if evaluation["judged"] in SCORECARDS:
+        return HOLDS_AGAINST_SCORECARD.cannot_tell("选定的就是评分卡。", "A scorecard is the one chosen.")
     gain = _gain(evaluation, SCORECARD)
     said = (f"AUC 增益 {_interval(gain)}。", f"Gain in AUC {_interval(gain)}.")
     if gain["low"] is None:
