@@ -24,7 +24,7 @@ from training.checks import (
     sampled_dates,
     split_in_time,
 )
-from training.contenders import PLAIN
+from training.contenders import BORROWING, PLAIN
 from training.evaluation import TestRows, evaluate
 from training.head_model import HeadModel
 from training.head_rows import City, HeadRows, Slice
@@ -32,6 +32,8 @@ from training.heads import Head
 from training.labels import outcomes, outcomes_within, visits
 from training.splits import Split
 
+# Log losses within two in a thousand are level: the skill over the prior rate of a rare head is a few hundredths.
+LEVEL = 1.002
 PRIOR, ORACLE = "prior_rate", "oracle"
 # Rows on which each expected direction is tried; every one is moved over the range of each feature.
 ROWS_FOR_MONOTONE = 300
@@ -51,14 +53,20 @@ def candidates_of(tried: Sequence[Mapping[str, Any]], models: Sequence[str]) -> 
 
 
 def chosen_by(candidates: Mapping[str, Mapping[str, float]], models: Sequence[str]) -> str:
-    """The contender with the least log loss at the older origins; the first declared where nothing was tried.
+    """The first declared contender whose log loss at the older origins is level with the least; the first of all
+    where nothing was tried.
 
     >>> chosen_by({}, ["trees", "scorecard"])
     'trees'
+    >>> chosen_by({"trees": {"log_loss": 0.2}, "scorecard": {"log_loss": 0.1}}, ["trees", "scorecard"])
+    'scorecard'
     """
     if not candidates:
         return models[0]
-    return min(candidates, key=lambda kind: (candidates[kind]["log_loss"], models.index(kind)))
+    best = min(one["log_loss"] for one in candidates.values())
+    return next(
+        kind for kind in models if kind in candidates and candidates[kind]["log_loss"] <= best * LEVEL
+    )
 
 
 def _averaged(kind: str, tried: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -101,7 +109,7 @@ class Judge:
         used: Mapping[str, Slice],
         prior: float,
     ) -> Judgement:
-        """Judge `chosen` among `models`; the scorecard is taken instead where it is clearly better (EVALUATION).
+        """Judge `chosen` among `models`; a scorecard is taken instead where trees may be worse than one (EVALUATION).
 
         Raises CheckFailed for a fault of method: a leak, rows not split in time, incomplete windows, a test
         that is not what the cohort drew.
@@ -112,7 +120,7 @@ class Judge:
         risks = {kind: model.risk(test.features) for kind, model in models.items()}
         evaluation = self._evaluated(test, risks, chosen, prior)
         if holds_against_scorecard(evaluation).state == "failed":
-            chosen = PLAIN
+            chosen = BORROWING if BORROWING in models else PLAIN
             evaluation = self._evaluated(test, risks, chosen, prior)
         model = models[chosen]
         checks = [*method, *result_verdicts(evaluation), self._monotone(model, test)]
