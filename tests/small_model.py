@@ -11,8 +11,6 @@ from features.computations import computations as today
 from training.model_folder import (
     PASSPORT,
     as_json,
-    booster_file,
-    calibration_file,
     write_model_folder,
 )
 from training.risk_model import RiskModel
@@ -45,8 +43,8 @@ def write_small_model(
         booster = lightgbm.train(
             trees, lightgbm.Dataset(features, happened, feature_name=list(feature_names)), num_boost_round=20
         )
-        files[booster_file(head)] = booster.model_to_string().encode()
-        files[calibration_file(head)] = as_json({"slope": 0.9, "intercept": -1.0})
+        files[f"heads/{head}/booster.txt"] = booster.model_to_string().encode()
+        files[f"heads/{head}/calibration.json"] = as_json({"slope": 0.9, "intercept": -1.0})
     return write_model_folder(folder, files).version
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -247,13 +248,7 @@ def test_a_random_split_is_refused() -> None:
 
 def test_slices_less_than_a_horizon_apart_are_refused() -> None:
     pairs, happened, split = cohort()
-    near = Split(
-        type(split.trees)(split.trees.first, split.calibration.first - pd.Timedelta(days=30)),
-        split.calibration,
-        split.known_at,
-        split.test,
-        split.test_known_at,
-    )
+    near = replace(split, trees=replace(split.trees, last=split.calibration.first - pd.Timedelta(days=30)))
     verdict = checks.split_in_time(ACCIDENT, near, used_rows(pairs, happened, near))
     assert verdict.is_refusal and "less than 90 days" in verdict.reason_en
 
@@ -261,12 +256,8 @@ def test_slices_less_than_a_horizon_apart_are_refused() -> None:
 def test_a_test_that_begins_before_the_labels_of_the_calibration_are_complete_is_refused() -> None:
     pairs, happened, split = cohort()
     assert split.test is not None
-    late = Split(
-        split.trees,
-        type(split.test)(split.calibration.first, split.test.first - pd.Timedelta(days=80)),
-        split.known_at,
-        split.test,
-        split.test_known_at,
+    late = replace(
+        split, calibration=replace(split.calibration, last=split.test.first - pd.Timedelta(days=80))
     )
     verdict = checks.split_in_time(ACCIDENT, late, used_rows(pairs, happened, late))
     assert verdict.is_refusal and "less than 121 days" in verdict.reason_en

@@ -16,8 +16,6 @@ from training.model_folder import (
     PASSPORT,
     VerifiedFolder,
     as_json,
-    booster_file,
-    calibration_file,
     champion_folder,
     read_verified,
     sha256_of,
@@ -42,8 +40,8 @@ def files() -> dict[str, bytes]:
     booster = lightgbm.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, dataset, 20)
     return {
         PASSPORT: as_json({"features": FEATURES, "heads": {"accident": {}}}),
-        booster_file("accident"): booster.model_to_string().encode(),
-        calibration_file("accident"): as_json({"slope": 0.9, "intercept": -0.2}),
+        "heads/accident/booster.txt": booster.model_to_string().encode(),
+        "heads/accident/calibration.json": as_json({"slope": 0.9, "intercept": -0.2}),
     }
 
 
@@ -54,7 +52,7 @@ def folder(tmp_path: Path, files: dict[str, bytes]) -> Path:
 
 def test_a_risk_is_the_sigmoid_of_the_calibrated_log_odds(folder: Path, files: dict[str, bytes]) -> None:
     rows = feature_rows(50)
-    booster = lightgbm.Booster(model_str=files[booster_file("accident")].decode())
+    booster = lightgbm.Booster(model_str=files["heads/accident/booster.txt"].decode())
     expected = 1 / (1 + np.exp(-(0.9 * booster.predict(rows.to_numpy(), raw_score=True) - 0.2)))
     risks = RiskModel.load(folder).risks(rows)
     assert list(risks.columns) == ["risk_accident"]
@@ -84,7 +82,7 @@ def test_no_rows_give_no_risks(folder: Path) -> None:
     assert RiskModel.load(folder).risks(feature_rows(0)).shape == (0, 1)
 
 
-@pytest.mark.parametrize("name", [PASSPORT, booster_file("accident"), calibration_file("accident")])
+@pytest.mark.parametrize("name", [PASSPORT, "heads/accident/booster.txt", "heads/accident/calibration.json"])
 def test_a_file_that_was_changed_is_refused_before_any_tree_is_built(folder: Path, name: str) -> None:
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: len(content) // 2])
@@ -95,8 +93,8 @@ def test_a_file_that_was_changed_is_refused_before_any_tree_is_built(folder: Pat
 def test_trees_cut_short_are_refused_even_when_the_manifest_agrees(
     tmp_path: Path, files: dict[str, bytes]
 ) -> None:
-    trees = files[booster_file("accident")]
-    cut = {**files, booster_file("accident"): trees[: len(trees) // 2]}
+    trees = files["heads/accident/booster.txt"]
+    cut = {**files, "heads/accident/booster.txt": trees[: len(trees) // 2]}
     with pytest.raises(ModelInvalid, match="cut short"):
         RiskModel.load(write_model_folder(tmp_path / "cut", cut).path)
 
@@ -127,7 +125,7 @@ def test_the_version_is_the_start_of_the_folders_sha256_and_follows_its_content(
 ) -> None:
     first = RiskModel.load(write_model_folder(tmp_path / "a", files).path)
     same = RiskModel.load(write_model_folder(tmp_path / "b", files).path)
-    changed = {**files, calibration_file("accident"): as_json({"slope": 0.9, "intercept": -0.3})}
+    changed = {**files, "heads/accident/calibration.json": as_json({"slope": 0.9, "intercept": -0.3})}
     other = RiskModel.load(write_model_folder(tmp_path / "c", changed).path)
     assert first.version == first.sha256[:12] == same.version != other.version
 
@@ -162,7 +160,7 @@ def test_a_champion_altered_together_with_its_manifest_is_refused(
 ) -> None:
     good = in_force(tmp_path, files)
     assert load_champion(tmp_path).sha256 == good.sha256
-    altered = {**files, calibration_file("accident"): as_json({"slope": 0.9, "intercept": -5.0})}
+    altered = {**files, "heads/accident/calibration.json": as_json({"slope": 0.9, "intercept": -5.0})}
     write_model_folder(good.path, altered)
     assert RiskModel.load(good.path).version != good.version
     with pytest.raises(ModelInvalid, match="its sha256 should be"):
@@ -183,7 +181,7 @@ def test_a_model_folder_that_is_whole_is_kept_and_a_damaged_one_mended(
     before = folder.stat().st_ino
     write_model_folder(folder, files)
     assert folder.stat().st_ino == before
-    (folder / booster_file("accident")).write_bytes(b"tree")
+    (folder / "heads/accident/booster.txt").write_bytes(b"tree")
     write_model_folder(folder, files)
     assert RiskModel.load(folder).heads == ("accident",)
 

@@ -2,7 +2,7 @@
 
 The lender's trees are fitted in two halves of the projects, as it could have been done at the moment in
 question; the log-odds lent to a row come from the half that has not seen its project. A site that is new gets
-the mean of both. Tried at 4,600 sites: more halves cost more and gain nothing (docs/decisions.md).
+the mean of both.
 """
 
 from __future__ import annotations

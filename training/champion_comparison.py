@@ -8,7 +8,7 @@ they lie after what both were fitted on, so that the champion is as much older a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,17 @@ import pandas as pd
 
 from data_contracts.errors import ModelInvalid, NotFound
 from training.check_list import HOLDS_AGAINST_CHAMPION
+from training.head_model import HeadModel
 from training.judged_rows import read_judged_rows
-from training.model_folder import PASSPORT, VerifiedFolder, as_json
-from training.risk_model import RiskModel
+from training.measures import RankedRows, losses
+from training.model_folder import PASSPORT, TESTED, VerifiedFolder, files_of_head
+from training.project_draws import Figure, ProjectDraws, draw_projects, figure_in_words, interval
 from training.verdict import Verdict
 
-DRAWS, INTERVAL, SEED = 200, (0.025, 0.975), 1
+SEED = 1
 # What an answer means: two heads that differ in it answer different questions.
 QUESTION = ("outcome", "horizon_days", "given_a_visit")
-# A risk of exactly 0 or 1 would cost infinitely much.
-SMALLEST_RISK = 1e-12
 _TOLD = 5
-
-Gain = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -72,21 +70,14 @@ class JudgedHead:
 
     def has_tested(self) -> bool:
         """Whether the model that was judged, and the rows that judged it, were kept."""
-        prefix = f"tested/{self.head}/"
-        return "judged_rows" in self.entry and any(name.startswith(prefix) for name in self.folder.files)
+        return "judged_rows" in self.entry and bool(files_of_head(self.folder.files, self.head, TESTED))
 
     def tested_risk(self, rows: pd.DataFrame) -> np.ndarray:
         """The risk that the tested model gives to rows of features."""
-        passport = self.passport
-        passport["heads"] = {self.head: passport["heads"][self.head]}
-        prefix = f"tested/{self.head}/"
-        files = {
-            f"heads/{self.head}/{name.removeprefix(prefix)}": content
-            for name, content in self.folder.files.items()
-            if name.startswith(prefix)
-        }
-        tested = replace(self.folder, files={PASSPORT: as_json(passport), **files})
-        return RiskModel.from_verified(tested).risks(rows)[f"risk_{self.head}"].to_numpy("float64")
+        features = self.passport["features"]
+        files = files_of_head(self.folder.files, self.head, TESTED)
+        model = HeadModel.from_files(self.head, features, files)
+        return model.risk(rows[features].to_numpy("float64"))
 
 
 def compare(
@@ -126,28 +117,25 @@ def compare(
     return Comparison(_verdict(figures), figures)
 
 
-def gains(project_id: pd.Series, happened: np.ndarray, new: np.ndarray, old: np.ndarray) -> dict[str, Gain]:
+def gains(project_id: pd.Series, happened: np.ndarray, new: np.ndarray, old: np.ndarray) -> dict[str, Figure]:
     """AUC of the new risks minus that of the old, and mean log loss of the old minus that of the new.
 
     Above zero the new ones are better; with a 95 % interval over draws of whole projects.
     """
-    project, names = pd.factorize(project_id)
-    ranked_new, ranked_old = _Ranked.of(new, happened), _Ranked.of(old, happened)
-    saved = _losses(happened, old) - _losses(happened, new)
+    project = pd.factorize(project_id)[0]
+    once, drawn = (
+        _gained(draws, happened, new, old)
+        for draws in (ProjectDraws.once(project), draw_projects(project, seed=SEED))
+    )
+    return {name: interval(once[name][0], drawn[name]) for name in once}
 
-    def gained(weight: np.ndarray) -> tuple[float, float]:
-        return ranked_new.auc(weight) - ranked_old.auc(weight), float(weight @ saved / weight.sum())
 
-    draw, count = np.random.default_rng(SEED), len(names)
-    drawn = [
-        gained(np.bincount(draw.integers(0, count, count), minlength=count)[project].astype("float64"))
-        for _ in range(DRAWS)
-    ]
-    whole = gained(np.ones(len(happened)))
-    return {
-        name: _interval(whole[place], [each[place] for each in drawn])
-        for place, name in enumerate(("auc", "log_loss"))
-    }
+def _gained(
+    draws: ProjectDraws, happened: np.ndarray, new: np.ndarray, old: np.ndarray
+) -> dict[str, np.ndarray]:
+    auc = [RankedRows(happened, risk, draws.project).order_sums(draws)[0] for risk in (new, old)]
+    saved = draws.total(losses(happened, old) - losses(happened, new))
+    return {"auc": auc[0] - auc[1], "log_loss": saved / draws.total(np.ones(len(happened)))}
 
 
 def _not_comparable(
@@ -186,56 +174,10 @@ def _verdict(figures: Mapping[str, Any]) -> Verdict:
     auc, loss = figures["auc"], figures["log_loss"]
     said = (
         f"与 {figures['against']} 相比，在 {figures['first']} 至 {figures['last']} 的 {figures['rows']} 行上，"
-        f"AUC 增益 {_shown(auc)}，对数损失减少 {_shown(loss, 5)}。",
+        f"AUC 增益 {figure_in_words(auc)}，对数损失减少 {figure_in_words(loss, '+.5f')}。",
         f"Beside {figures['against']}, on {figures['rows']} rows from {figures['first']} to {figures['last']}: gain in AUC "
-        f"{_shown(auc)}, in log loss {_shown(loss, 5)}.",
+        f"{figure_in_words(auc)}, in log loss {figure_in_words(loss, '+.5f')}.",
     )
     if any(gain["high"] is not None and gain["high"] < 0 for gain in (auc, loss)):
         return HOLDS_AGAINST_CHAMPION.failed(*said)
     return HOLDS_AGAINST_CHAMPION.passed(*said)
-
-
-def _shown(gain: Gain, digits: int = 3) -> str:
-    mean, low, high = gain["mean"], gain["low"], gain["high"]
-    if mean is None or low is None or high is None:
-        return "–"
-    return f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
-
-
-def _losses(happened: np.ndarray, risk: np.ndarray) -> np.ndarray:
-    risk = np.clip(risk, SMALLEST_RISK, 1 - SMALLEST_RISK)
-    return -np.log(np.where(happened > 0, risk, 1 - risk))
-
-
-def _interval(mean: float, drawn: list[float]) -> Gain:
-    """The gain and its interval; draws without an outcome say nothing."""
-    told = [value for value in drawn if np.isfinite(value)]
-    if not told:
-        return {"mean": float(mean), "low": None, "high": None}
-    low, high = np.quantile(told, INTERVAL)
-    return {"mean": float(mean), "low": float(low), "high": float(high)}
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    """Rows sorted by score once, so that the AUC of many weightings is cheap."""
-
-    order: np.ndarray
-    starts: np.ndarray
-    happened: np.ndarray
-
-    @classmethod
-    def of(cls, score: np.ndarray, happened: np.ndarray) -> _Ranked:
-        order = np.argsort(score, kind="stable")
-        ordered = score[order]
-        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-        return cls(order, starts, happened[order])
-
-    def auc(self, weight: np.ndarray) -> float:
-        """The weighted share of pairs in the right order, ties counting half; NaN without both kinds of rows."""
-        weights = weight[self.order]
-        positive = np.add.reduceat(weights * self.happened, self.starts)
-        negative = np.add.reduceat(weights * (1 - self.happened), self.starts)
-        pairs = positive.sum() * negative.sum()
-        below = np.cumsum(negative) - negative / 2
-        return float((positive * below).sum() / pairs) if pairs else float("nan")

@@ -13,11 +13,10 @@ from training.borrowing import Lent
 from training.calibration import Calibration, fit_calibration
 from training.head_model import BOOSTER, CALIBRATION, SCORECARD, HeadModel, held
 from training.head_rows import Slice
+from training.heads import BOOSTED, BORROWING, PLAIN, TREES
 from training.model_folder import as_json
 from training.scorecard_fitting import CardFit, CardRows, fit_scorecard
 from training.trees import Labelled, fit_trees
-
-PLAIN, BORROWING, TREES, BOOSTED = "scorecard", "borrowing_scorecard", "trees", "boosted_scorecard"
 
 
 @dataclass(frozen=True)

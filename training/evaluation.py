@@ -14,6 +14,7 @@ import pandas as pd
 
 from data_contracts.errors import InvalidInput
 from training.capacity_lists import CAPACITIES, percent, share_on_list
+from training.heads import PLAIN
 from training.list_stability import list_overlap
 from training.measures import (
     Measures,
@@ -29,7 +30,6 @@ from training.slices import slices
 
 MOST_BOOTSTRAP_ROWS = 200_000
 RULES = ("prior_rate", "random_order", "longest_unvisited", "past_violations", "risk_matrix")
-SCORECARD = "scorecard"
 GAINS = ("auc", "lift_at_5pct", "recall_at_10pct")
 CURVE = tuple(percent_ / 100 for percent_ in (*range(1, 21), *range(25, 101, 5)))
 
@@ -183,7 +183,7 @@ def _lift_curve(contenders: Mapping[str, _Contender], rows: TestRows) -> list[di
     """The share of outcomes met at each capacity, by the judged contender, the rules and the scorecard."""
     if not rows.happened.any():
         return []
-    shown = [name for name in contenders if name in {rows.judged, SCORECARD, *RULES}]
+    shown = [name for name in contenders if name in {rows.judged, PLAIN, *RULES}]
     return [
         {"share": share, "recall": {name: contenders[name].recall_at(share) for name in shown}}
         for share in CURVE

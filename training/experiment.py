@@ -82,25 +82,19 @@ def train(
     registered there as challenger; the auditable folder is kept beside it and copied to `export`. `oracles` give the
     true risk of a head's rows where it is known, which only evaluations see; `simulated` says that records are made up.
     """
-    every = {head.name: head for head in load_heads(heads_file)}
-    declared = load_heads(heads_file, only=list(heads) if heads else None)
-    catalogue = catalogue or load_catalogue()
     moment = knowledge_moment(until) if until is not None else newest_record(records)
+    catalogue = catalogue or load_catalogue()
     known = records.known_until(moment)
     index = FactIndex.build(known, catalogue, progress)
     city = City(known, index, moment, dates or TestDates(), seed, threads or _spare_cores())
-    silences = {head.name: silence for head in declared if (silence := silence_of(head, known, moment))}
-    plans = [
-        HeadTraining(head, city, every.get(head.borrows or ""), (oracles or {}).get(head.name), progress)
-        for head in declared
-    ]
+    plans = _plans(city, heads_file, heads, oracles or {}, progress)
+    silences = {plan.head.name: each for plan in plans if (each := silence_of(plan.head, known, moment))}
     trained, left_out = _train_heads(plans, silences)
     judged_rows = {head.head.name: keep_judged_rows(Path(mlruns), head) for head in trained}
-    created_at = now()
     passport = passport_of(
         trained,
         name=name or f"until {moment:%Y-%m-%d}",
-        created_at=created_at,
+        created_at=now(),
         until=moment,
         records=records,
         catalogue=catalogue,
@@ -127,6 +121,21 @@ def train(
         silences=silences,
         checks={head.head.name: head.checks for head in trained},
     )
+
+
+def _plans(
+    city: City,
+    heads_file: Path | None,
+    only: Sequence[str] | None,
+    oracles: Mapping[str, Oracle],
+    progress: Progress,
+) -> list[HeadTraining]:
+    """What is to be trained: a head may borrow from one of the same file that is not asked for itself."""
+    every = {head.name: head for head in load_heads(heads_file)}
+    return [
+        HeadTraining(head, city, every.get(head.borrows or ""), oracles.get(head.name), progress)
+        for head in load_heads(heads_file, only=list(only) if only else None)
+    ]
 
 
 def _train_heads(
@@ -206,12 +215,14 @@ def _material(head: TrainedHead, seed: int) -> RunMaterial:
     """What the plots of a run are drawn from: the judged rows' risks, and contributions to some of them."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(head.test_risk))[:ROWS_TO_EXPLAIN])
     features = pd.DataFrame(head.test.features[chosen], columns=list(head.names))
-    contributions = head.model.contributions(head.test.features[chosen])
+    model = head.model
+    contributions = model.contributions(head.test.features[chosen])
     return RunMaterial(
         happened=head.test.happened,
         risk=head.test_risk,
         features=features,
         contributions=pd.DataFrame(contributions, columns=[*head.names, EXPECTED]),
+        points=model.scorecard.points_table() if model.scorecard is not None else None,
     )
 
 

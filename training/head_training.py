@@ -6,8 +6,8 @@ fitted in the same way on everything that is complete now.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,10 @@ from data_contracts.errors import NotEnoughData
 from data_contracts.progress import Progress, silent
 from training.baselines import prior_rate
 from training.borrowing import Lent, lend
-from training.contenders import PLAIN, Fitting
+from training.contenders import Fitting
 from training.head_model import HeadModel
 from training.head_rows import City, HeadRows, Slice
-from training.heads import Head
+from training.heads import PLAIN, Head
 from training.judging import Judge, Judgement, candidates_of, chosen_by
 from training.splits import Split, final_split, origins
 from training.trees import tree_parameters
@@ -80,7 +80,6 @@ class HeadTraining:
     lender: Head | None = None
     oracle: Oracle | None = None
     progress: Progress = silent
-    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def train(self) -> TrainedHead:
         """Evaluate and fit; raises NotEnoughData, naming the head and what to do, and CheckFailed for a fault of method."""
@@ -184,8 +183,9 @@ class HeadTraining:
 
     def _parameters(self, head: Head, *, noted: bool = False) -> dict[str, Any]:
         """LightGBM's parameters; those that are noted leave out what depends on the machine."""
-        own = {**head.trees, **(self.parameters if head.name == self.head.name else {})}
-        found = tree_parameters(own, self.city.directions, seed=self.city.seed, threads=self.city.threads)
+        found = tree_parameters(
+            head.trees, self.city.directions, seed=self.city.seed, threads=self.city.threads
+        )
         return {name: value for name, value in found.items() if not (noted and name == "num_threads")}
 
     def _enough(self, name: str, rows: Slice, fewest: int) -> None:

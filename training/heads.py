@@ -19,6 +19,10 @@ HEADS_FILE = Path(__file__).parent / "heads.yaml"
 MONTHS_OF_STEP = {"monthly": 1, "quarterly": 3}
 
 Contender = Literal["scorecard", "borrowing_scorecard", "trees", "boosted_scorecard"]
+PLAIN: Contender = "scorecard"
+BORROWING: Contender = "borrowing_scorecard"
+TREES: Contender = "trees"
+BOOSTED: Contender = "boosted_scorecard"
 
 _Failure = tuple[str, str, str]  # where, Chinese, English
 
@@ -102,11 +106,7 @@ class Head(_Declared):
         """The kinds of model that compete, the one that is taken where nothing tells them apart first."""
         if self.contenders is not None:
             return self.contenders
-        return (
-            ("borrowing_scorecard", "trees", "boosted_scorecard")
-            if self.borrows
-            else ("trees", "boosted_scorecard")
-        )
+        return (BORROWING, TREES, BOOSTED) if self.borrows else (TREES, BOOSTED)
 
     @property
     def days_to_complete(self) -> int:
@@ -222,7 +222,7 @@ def _borrowing_failures(head: Head, heads: tuple[Head, ...]) -> Iterator[_Failur
             f"应为另一个不借用的目标：{'、'.join(lenders)}",
             f"must be another head that does not borrow: {', '.join(lenders)}",
         )
-    if head.borrows is None and "borrowing_scorecard" in (head.contenders or ()):
+    if head.borrows is None and BORROWING in (head.contenders or ()):
         yield (
             f"{where}.contenders",
             "borrowing_scorecard 须有 borrows",

@@ -24,11 +24,10 @@ from training.checks import (
     sampled_dates,
     split_in_time,
 )
-from training.contenders import BORROWING, PLAIN
 from training.evaluation import TestRows, evaluate
 from training.head_model import HeadModel
 from training.head_rows import City, HeadRows, Slice
-from training.heads import Head
+from training.heads import BORROWING, PLAIN, Head
 from training.labels import outcomes, outcomes_within, visits
 from training.splits import Split
 
@@ -118,10 +117,10 @@ class Judge:
         method = self._method(used)
         refuse(self.head.name, method)
         risks = {kind: model.risk(test.features) for kind, model in models.items()}
-        evaluation = self._evaluated(test, risks, chosen, prior)
+        evaluation = self._evaluated(test, risks, chosen, prior, judging=True)
         if holds_against_scorecard(evaluation).state == "failed":
             chosen = BORROWING if BORROWING in models else PLAIN
-            evaluation = self._evaluated(test, risks, chosen, prior)
+            evaluation = self._evaluated(test, risks, chosen, prior, judging=True)
         model = models[chosen]
         checks = [*method, *result_verdicts(evaluation), self._monotone(model, test)]
         return Judgement(chosen, model, files[chosen], evaluation, checks, test, risks[chosen])
@@ -129,11 +128,11 @@ class Judge:
     def older(self, test: Slice, models: Mapping[str, HeadModel], prior: float) -> dict[str, Any]:
         """The contenders' figures at an older origin, beside the rules, without what only a judgement needs."""
         risks = {kind: model.risk(test.features) for kind, model in models.items()}
-        found = self._evaluated(test, risks, next(iter(models)), prior)
+        found = self._evaluated(test, risks, next(iter(models)), prior, judging=False)
         return {name: value for name, value in found.items() if name not in ONLY_OF_A_JUDGEMENT}
 
     def _evaluated(
-        self, test: Slice, risks: Mapping[str, np.ndarray], chosen: str, prior: float
+        self, test: Slice, risks: Mapping[str, np.ndarray], chosen: str, prior: float, *, judging: bool
     ) -> dict[str, Any]:
         scores = {
             PRIOR: np.full(len(test.happened), prior),
@@ -150,15 +149,14 @@ class Judge:
             probabilities=frozenset({PRIOR, *risks}),
             judged=chosen,
             prior=prior,
-            groups=groups_of(self.city.index, self.city.records, test.pairs),
-            selection_probability=self._selection(test) if self.head.given_a_visit else None,
+            groups=groups_of(self.city.index, self.city.records, test.pairs) if judging else {},
+            selection_probability=self._selection(test) if judging and self.head.given_a_visit else None,
         )
         counts = test.counts(self.head, "test", self.city.records)
-        found = evaluate(rows, seed=self.city.seed) | {
+        return evaluate(rows, seed=self.city.seed) | {
             "outcomes": counts["test_outcomes"],
             "shown_apart": self._shown_apart(test),
         }
-        return found
 
     def _method(self, used: Mapping[str, Slice]) -> list[Verdict]:
         test = used["test"]
@@ -195,15 +193,11 @@ class Judge:
     def _selection(self, test: Slice) -> np.ndarray:
         """The probability with which the visit of each row was drawn; NaN where it was not drawn at random.
 
-        Of several visits of one site and day the one drawn at random counts.
+        Of several visits of one site and day another may have made the label: such a day counts as not drawn.
         """
         known = visits(self.city.records, test.known_at)
-        drawn = (
-            known["selection_probability"]
-            .astype("float64")
-            .groupby([known["project_id"], known["day"]])
-            .max()
-        )
+        alone = known[~known.duplicated(["project_id", "day"], keep=False)]
+        drawn = alone.set_index(["project_id", "day"])["selection_probability"].astype("float64")
         asked = pd.MultiIndex.from_arrays([test.pairs["project_id"], test.pairs["as_of"].dt.normalize()])
         return drawn.reindex(asked).to_numpy("float64")
 

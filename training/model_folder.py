@@ -62,20 +62,6 @@ class VerifiedFolder:
             raise invalid(self.path, f"{name} 不是 UTF-8 文本", f"{name} is not UTF-8 text") from error
 
 
-def booster_file(head: str) -> str:
-    """Where a head's trees are inside the folder.
-
-    >>> booster_file("accident")
-    'heads/accident/booster.txt'
-    """
-    return f"heads/{head}/booster.txt"
-
-
-def calibration_file(head: str) -> str:
-    """Where a head's two calibration numbers are inside the folder."""
-    return f"heads/{head}/calibration.json"
-
-
 def files_of_head(files: Mapping[str, bytes], head: str, part: str = HEADS) -> dict[str, bytes]:
     """The files of one head by their names inside its folder; `part` is `heads` or `tested`.
 

@@ -89,5 +89,19 @@ def interval(figure: float, drawn: np.ndarray, *, of_drawn_rows: float | None = 
     return {"mean": float(figure), "low": float(low), "high": float(high)}
 
 
+def figure_in_words(figure: Figure, form: str = "+.3f") -> str:
+    """The figure with its interval; a dash where the rows cannot tell.
+
+    >>> figure_in_words({"mean": 0.05, "low": -0.01, "high": 0.11})
+    '+0.050 (-0.010 to +0.110)'
+    """
+    mean, low, high = figure["mean"], figure["low"], figure["high"]
+    if mean is None:
+        return "–"
+    if low is None or high is None:
+        return f"{mean:{form}}"
+    return f"{mean:{form}} ({low:{form}} to {high:{form}})"
+
+
 def _count(project: np.ndarray) -> int:
     return int(project.max()) + 1 if len(project) else 0

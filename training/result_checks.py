@@ -22,6 +22,8 @@ from training.check_list import (
     MONOTONE,
     STABLE_LIST,
 )
+from training.heads import BORROWING, PLAIN
+from training.project_draws import Figure, figure_in_words
 from training.verdict import Verdict
 
 # Percentile intervals of fewer draws of an outcome are far too narrow, a difference of two ranks counting as a gain.
@@ -30,9 +32,9 @@ RULES = {
     "past_violations": ("过往违规计数", "past violations"),
     "risk_matrix": ("风险矩阵", "the risk matrix"),
 }
-SCORECARD, LOWEST_GAIN_OVER_SCORECARD = "scorecard", -0.01  # EVALUATION, "Against what"
+LOWEST_GAIN_OVER_SCORECARD = -0.01  # EVALUATION, "Against what"
 # One that borrows is a scorecard with one more row: what is asked is whether trees are worth what they hide.
-SCORECARDS = (SCORECARD, "borrowing_scorecard")
+SCORECARDS = (PLAIN, BORROWING)
 # Observed over expected of n outcomes has a standard error of about 1/sqrt(n): fewer than 50 cannot tell 1 from
 # the edges of the band, which are a quarter and a fifth off.
 FEWEST_OUTCOMES_FOR_CALIBRATION = 50
@@ -45,7 +47,6 @@ ROWS_MOVED = 50
 ROUNDING = 1e-9
 
 Evaluation = Mapping[str, Any]
-Figure = Mapping[str, float | None]
 
 
 def result_verdicts(evaluation: Evaluation) -> list[Verdict]:
@@ -74,8 +75,8 @@ def enough_outcomes(evaluation: Evaluation) -> Verdict:
 def beats_rules(evaluation: Evaluation) -> Verdict:
     """TRN007: both simple rules are beaten by an interval that excludes zero; what cannot be told is not beaten."""
     gains = {rule: _gain(evaluation, rule) for rule in RULES}
-    zh = "；".join(f"对{RULES[rule][0]} {_interval(gain)}" for rule, gain in gains.items())
-    en = "; ".join(f"over {RULES[rule][1]} {_interval(gain)}" for rule, gain in gains.items())
+    zh = "；".join(f"对{RULES[rule][0]} {figure_in_words(gain)}" for rule, gain in gains.items())
+    en = "; ".join(f"over {RULES[rule][1]} {figure_in_words(gain)}" for rule, gain in gains.items())
     said = (f"AUC 增益：{zh}。", f"Gain in AUC {en}.")
     beaten = all(gain["low"] is not None and gain["low"] > 0 for gain in gains.values())
     return BEATS_RULES.passed(*said) if beaten else BEATS_RULES.failed(*said)
@@ -85,8 +86,8 @@ def holds_against_scorecard(evaluation: Evaluation) -> Verdict:
     """TRN008."""
     if evaluation["judged"] in SCORECARDS:
         return HOLDS_AGAINST_SCORECARD.cannot_tell("选定的就是评分卡。", "A scorecard is the one chosen.")
-    gain = _gain(evaluation, SCORECARD)
-    said = (f"AUC 增益 {_interval(gain)}。", f"Gain in AUC {_interval(gain)}.")
+    gain = _gain(evaluation, PLAIN)
+    said = (f"AUC 增益 {figure_in_words(gain)}。", f"Gain in AUC {figure_in_words(gain)}.")
     if gain["low"] is None:
         return HOLDS_AGAINST_SCORECARD.cannot_tell(*said)
     if gain["low"] < LOWEST_GAIN_OVER_SCORECARD:
@@ -101,8 +102,8 @@ def calibrated(evaluation: Evaluation) -> Verdict:
     """
     outcomes, judged = evaluation["outcomes"], _judged(evaluation)
     ratio, slope = judged["observed_over_expected"], judged["calibration_slope"]
-    zh = f"实际/预期 {_interval(ratio, '.2f')}，斜率 {_interval(slope, '.2f')}"
-    en = f"Observed over expected {_interval(ratio, '.2f')}, slope {_interval(slope, '.2f')}"
+    zh = f"实际/预期 {figure_in_words(ratio, '.2f')}，斜率 {figure_in_words(slope, '.2f')}"
+    en = f"Observed over expected {figure_in_words(ratio, '.2f')}, slope {figure_in_words(slope, '.2f')}"
     if outcomes < FEWEST_OUTCOMES_FOR_CALIBRATION:
         fewest = FEWEST_OUTCOMES_FOR_CALIBRATION
         return CALIBRATED.cannot_tell(
@@ -135,8 +136,8 @@ def better_than_prior(evaluation: Evaluation) -> Verdict:
     skill, auc = judged["log_loss_skill"], judged["auc"]["mean"]
     shown = "–" if auc is None else f"{auc:.3f}"
     said = (
-        f"对数损失技巧 {_interval(skill)}，AUC {shown}。",
-        f"Skill of the log loss {_interval(skill)}, AUC {shown}.",
+        f"对数损失技巧 {figure_in_words(skill)}，AUC {shown}。",
+        f"Skill of the log loss {figure_in_words(skill)}, AUC {shown}.",
     )
     if auc is None or auc <= 0.5 or skill["high"] is None or skill["high"] <= 0:
         return BETTER_THAN_PRIOR.failed(*said)
@@ -211,17 +212,3 @@ def _against(figure: Figure, band: tuple[float, float]) -> str:
     if mean is None or low is None or high is None or low <= 1 <= high:
         return "unsure"
     return "off"
-
-
-def _interval(figure: Figure, form: str = "+.3f") -> str:
-    """The figure with its interval; a dash where the rows cannot tell.
-
-    >>> _interval({"mean": 0.05, "low": -0.01, "high": 0.11})
-    '+0.050 (-0.010 to +0.110)'
-    """
-    mean, low, high = figure["mean"], figure["low"], figure["high"]
-    if mean is None:
-        return "–"
-    if low is None or high is None:
-        return f"{mean:{form}}"
-    return f"{mean:{form}} ({low:{form}} to {high:{form}})"

@@ -31,12 +31,14 @@ class RunMaterial:
 
     `happened` and `risk`: the newest test rows and their risk by the judged model. `features` and
     `contributions`: the same sample of rows, as `RiskModel.contributions` gives them; some hundreds are enough.
+    `points`: the points table of the kept model's scorecard, where it has one.
     """
 
     happened: np.ndarray
     risk: np.ndarray
     features: pd.DataFrame
     contributions: pd.DataFrame
+    points: pd.DataFrame | None = None
 
 
 def flat_figures(evaluation: Mapping[str, Any]) -> dict[str, float]:
@@ -206,6 +208,8 @@ def run_files(head: str, passport: Mapping[str, Any], material: RunMaterial | No
     }
     if material is None:
         return files
+    if material.points is not None:
+        files["scorecard_points.csv"] = material.points.to_csv(index=False).encode("utf-8")
     plots = run_plots(
         about.get("metrics") or {},
         happened=material.happened,

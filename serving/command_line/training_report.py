@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from training.experiment import TrainingResult
     from training.verdict import Verdict
 
-OUTCOMES_DELIVERED = "TRN001"  # told in full by the silence itself
+SILENCE = "TRN001"  # told in full by the silence itself
 
 HEADER = (
     "目标 head",
@@ -58,13 +58,12 @@ def training_table(done: TrainingResult) -> str:
     rows = [_row(head, figures, done.registered[head]) for head, figures in done.figures.items()]
     left_out = [f"{head}: 未训练 / left out: {why.zh} {why.en}" for head, why in done.left_out.items()]
     silent = [f"{silence.zh} {silence.en}" for silence in done.silences.values()]
-    failed = [
+    told = [
         _failed(head, check)
         for head, checks in done.checks.items()
         for check in checks
-        if check.state == "failed"
+        if check.state == "failed" and check.code != SILENCE
     ]
-    told = [line for line in failed if OUTCOMES_DELIVERED not in line]
     return "\n".join([table(rows, HEADER), *left_out, *silent, *told])
 
 
@@ -75,6 +74,8 @@ def _failed(head: str, check: Verdict) -> str:
 
 
 def _row(head: str, figures: dict[str, Any], version: str) -> tuple[Any, ...]:
+    from training.project_draws import figure_in_words
+
     model, gain = figures["contenders"][figures["judged"]], figures["gains"]["past_violations"]["auc"]
     return (
         head,
@@ -84,20 +85,9 @@ def _row(head: str, figures: dict[str, Any], version: str) -> tuple[Any, ...]:
         _number(model["auc"]["mean"], 3),
         _number(model["average_precision"]["mean"], 4),
         _number(model["lift_at_5pct"]["mean"], 2),
-        _gain(gain),
+        figure_in_words(gain),
         version,
     )
-
-
-def _gain(gain: dict[str, float | None]) -> str:
-    """The gain with its interval; a dash where the rows cannot tell.
-
-    >>> _gain({"mean": 0.05, "low": -0.01, "high": 0.11}), _gain({"mean": None, "low": None, "high": None})
-    ('+0.050 (-0.010 to +0.110)', '–')
-    """
-    if gain["mean"] is None:
-        return "–"
-    return f"{gain['mean']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
 
 
 def _number(value: float | None, digits: int) -> str:
