@@ -52,7 +52,7 @@ CONTENDERS: Mapping[str, Said] = {
     "risk_matrix": Said("风险矩阵", "risk matrix"),
     "scorecard": Said("评分卡（逻辑回归）", "logistic scorecard"),
     "trees": Said("提升树（LightGBM）", "boosted trees (LightGBM)"),
-    "borrowing_scorecard": Said("借用隐患目标的评分卡", "scorecard borrowing from the hazard head"),
+    "borrowing_scorecard": Said("借用评分卡", "borrowing scorecard"),
     "boosted_scorecard": Said("评分卡加提升树", "trees on top of the scorecard"),
     "oracle": Said("真值（仅合成城市）", "oracle (synthetic city only)"),
 }
