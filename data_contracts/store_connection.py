@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -15,6 +17,7 @@ from data_contracts.errors import InvalidInput, StoreBusy, StoreUnavailable
 BUSY_SECONDS = 60
 """How long a writer waits for another one before StoreBusy."""
 
+_BUSY_PAUSE = 0.02  # seconds
 _STORE_LOCK = 0x51_7E_51_5C  # any number, the same for all writers of one PostgreSQL database
 
 
@@ -147,8 +150,22 @@ class _StoreFile:
 
 def _sqlite_settings(connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536"):
+    _write_ahead(connection)
+    for pragma in ("synchronous=FULL", "cache_size=-65536"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Turn a new file into one with a write-ahead log; SQLite does not itself wait for others who do the same."""
+    given_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > given_up:
+                raise
+            time.sleep(_BUSY_PAUSE)
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:
