@@ -8,7 +8,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?=
-# Workers for the tests; each starts its own PostgreSQL.
+# Workers for the tests; each starts its own PostgreSQL. Their linear algebra has one thread each: threads that
+# wait for a busy core take twenty times as long.
 JOBS ?= 2
 FIND_PYTHON := for p in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo "$$p"; exit; }; done
@@ -20,7 +21,7 @@ demo: venv
 
 test: venv lint
 	@.ci/debian 'postgresql=ls /usr/lib/postgresql/*/bin/initdb || command -v initdb'
-	$(BIN)/pytest -n $(JOBS) --dist worksteal
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
 
 lint: venv
 	$(BIN)/ruff check .

@@ -1,21 +1,25 @@
 """How near the accident head comes to the true hazard of synthetic cities. Simulated.
 
-    python benchmarks/synthetic_city.py [--seeds 5] [--projects 4600] [--years 6] [--variances 1.5 0.8 2.5]
+    python benchmarks/synthetic_city.py [--seeds 5] [--projects 4600] [--years 6] [--variances 1.5 0.8 2.5] [--processes 2]
 
 For each seed a city is written, the accident head is trained as `siterisk train --head accident` does, and the
 risks of its newest test rows are held against the true hazard of each window, which only this file sees. AUC,
 recall and Spearman are against the true hazard: an outcome counts with its probability, so that a year with
 few accidents says as much as one with many; the figures of the accidents that happened stand beside. `observable`
 is an estimator that knows every visible term of the hazard and nothing of the frailties. Then the random
-share of visits (`random_share.py`). Prints a table and a last line of JSON. About four minutes a seed.
+share of visits (`random_share.py`). Prints a table and a last line of JSON. About four minutes for each
+city and process.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +54,21 @@ def main() -> None:
     parser.add_argument("--projects", type=int, default=4600)
     parser.add_argument("--years", type=int, default=6)
     parser.add_argument("--variances", type=float, nargs="+", default=[DECLARED, 0.8, 2.5])
+    parser.add_argument("--processes", type=int, default=2, help="cities at a time")
     given = parser.parse_args()
     print("simulated: against the true hazard of the test windows")
     print(
         f"{'variance':>8} {'seed':>4} {'model':>20} {'AUC':>6} {'oracle':>6} {'gap':>6} {'observ.':>7} {'recall':>6} "
         f"{'Spearm.':>7} {'O/E':>5} {'top':>5} {'slope':>5} {'skill':>7} {'AUC happened':>12} {'of oracle':>9}"
     )
-    found = {
-        variance: [_of_seed(seed, variance, given) for seed in range(1, given.seeds + 1)]
-        for variance in given.variances
-    }
+    asked = [(seed, variance) for variance in given.variances for seed in range(1, given.seeds + 1)]
+    found: dict[float, list[dict[str, Any]]] = {variance: [] for variance in given.variances}
+    with ProcessPoolExecutor(
+        given.processes, multiprocessing.get_context("spawn"), max_tasks_per_child=1
+    ) as pool:
+        for one in pool.map(partial(_of_seed, given=given), *zip(*asked, strict=True)):
+            found[one["variance"]].append(one)
+            _print(one)
     print(json.dumps(_summary(found)))
 
 
@@ -73,15 +82,14 @@ def _of_seed(seed: int, variance: float, given: argparse.Namespace) -> dict[str,
             heads=[HEAD],
             seed=seed,
             simulated=True,
-            progress=_told,
+            threads=1,
+            progress=partial(_told, f"{seed} {variance}"),
         )
         found = _beside_truth(done, read_truth(city), Path(folder) / "mlruns")
         if variance == DECLARED:
             share = coverage(city)
             found |= {name: share[name] for name in ("weighted_covers", "quarters", "naive_covers", "years")}
-        found |= {"variance": variance, "seed": seed}
-        _print(found)
-        return found
+        return found | {"variance": variance, "seed": seed}
 
 
 def _records(city: Path) -> Records:
@@ -190,9 +198,9 @@ def _print(one: dict[str, Any]) -> None:
     )
 
 
-def _told(step: str, done: int, total: int | None) -> None:
+def _told(city: str, step: str, done: int, total: int | None) -> None:
     if total is not None and done == total:
-        print(f"  {step}", file=sys.stderr)
+        print(f"  {city}: {step}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from features.step_keys import RECORDED, refuse_too_many
 from features.step_requests import Request, site_version
 
 ON_FILE = "on_file"
+PROJECTS_OF_A_SMALL_CITY = 1000  # building its index leaves less memory behind than looking for it is worth
 STATUS = (ON_FILE, "starts", "finishes", "delivered")
 
 
@@ -80,7 +81,8 @@ class FactIndex:
             step = "特征索引（首次运行，编译代码一次） / feature index (first run: code is compiled once)"
         requests = _all_requests(catalogue, by_policy)
         curves = CurveBuilder(city.shelf()).build(requests, progress, step)
-        give_back()
+        if len(city.projects) > PROJECTS_OF_A_SMALL_CITY:
+            give_back()
         return cls(catalogue, by_policy, city, curves)
 
     def feed(self, deliveries: Mapping[str, pd.DataFrame]) -> FactIndex:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from scipy.special import expit
 
 from data_contracts.errors import ModelInvalid
+from training.card_inputs import CardRows, scores_of
 from training.head_model import BORROWED, CALIBRATION, SCORECARD, HeadModel
 from training.model_folder import as_json
 from training.normal_scores import NormalScores
 from training.scorecard import Borrowed, Scorecard, ScorecardRow
-from training.scorecard_fitting import CardRows, fit_scorecard
+from training.scorecard_fitting import CardFit, fit_scorecard
 
 NAMES = ("area", "score", "noise", "against")
 DIRECTIONS = (1, -1, 0, 1)
@@ -33,6 +35,11 @@ def rows(count: int, seed: int) -> CardRows:
     log_odds = -1.5 + features[:, 0] - 0.7 * features[:, 1] - features[:, 3]
     features[draw.random((count, len(NAMES))) < 0.1] = np.nan
     return CardRows(features, (draw.random(count) < expit(log_odds)).astype(float))
+
+
+def card_of(older: CardRows, later: CardRows, not_these: Sequence[int] = (), lender: str = "") -> CardFit:
+    scores = scores_of(older.features, not_these)
+    return fit_scorecard(older, later, NAMES, DIRECTIONS, scores=scores, lender=lender)
 
 
 def test_a_site_is_scored_as_with_a_pencil() -> None:
@@ -56,19 +63,19 @@ def test_contributions_add_up_to_the_log_odds_and_leave_unused_features_alone() 
 
 
 def test_a_feature_that_goes_against_its_direction_is_no_row() -> None:
-    fitted = fit_scorecard(rows(6000, 1), rows(2000, 2), NAMES, DIRECTIONS)
+    fitted = card_of(rows(6000, 1), rows(2000, 2))
     there = {row.feature: row for row in fitted.card.rows}
     assert "against" not in there and {"area", "score"} <= set(there)
     assert np.all(np.diff(there["area"].values) >= 0) and np.all(np.diff(there["score"].values) <= 0)
 
 
 def test_features_that_are_only_learned_from_can_be_kept_out() -> None:
-    fitted = fit_scorecard(rows(6000, 1), rows(2000, 2), NAMES, DIRECTIONS, not_these=[0])
+    fitted = card_of(rows(6000, 1), rows(2000, 2), not_these=[0])
     assert "area" not in {row.feature for row in fitted.card.rows}
 
 
 def test_the_same_rows_give_the_same_card() -> None:
-    first, second = (fit_scorecard(rows(3000, 1), rows(1000, 2), NAMES, DIRECTIONS).card for _ in range(2))
+    first, second = (card_of(rows(3000, 1), rows(1000, 2)).card for _ in range(2))
     assert as_json(first.as_json()) == as_json(second.as_json())
 
 
@@ -79,12 +86,10 @@ def test_what_tells_the_outcome_is_borrowed_and_what_turns_it_round_is_not() -> 
         told = np.nan_to_num(lent.features[:, 0] - 0.7 * lent.features[:, 1] - lent.features[:, 3])
         return CardRows(lent.features, lent.happened, sign * told)
 
-    card = fit_scorecard(with_lent(older, 1), with_lent(later, 1), NAMES, DIRECTIONS, lender="hazard").card
+    card = card_of(with_lent(older, 1), with_lent(later, 1), lender="hazard").card
     assert card.borrowed is not None and card.borrowed.head == "hazard"
     assert 0.5 < card.borrowed.weight < 1.5
-    turned = fit_scorecard(
-        with_lent(older, -1), with_lent(later, -1), NAMES, DIRECTIONS, lender="hazard"
-    ).card
+    turned = card_of(with_lent(older, -1), with_lent(later, -1), lender="hazard").card
     assert turned.borrowed is None
 
 

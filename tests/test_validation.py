@@ -638,7 +638,7 @@ ANY_TEXT = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_text_in_any_cell_ends_as_a_typed_row_or_as_a_named_failure(data: st.DataObject):
     table = data.draw(st.sampled_from(list(contracts().values())))

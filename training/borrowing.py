@@ -17,7 +17,7 @@ from data_contracts.progress import Progress
 from training.head_model import BORROWED, raw_scores
 from training.head_rows import HeadRows, Slice
 from training.splits import Split
-from training.trees import Labelled, fit_trees
+from training.trees import BinnedRows, Labelled, fit_trees
 
 HALVES = 2
 
@@ -55,9 +55,8 @@ def lend(
     trees = []
     for number in range(HALVES):
         part = f"{step} {number + 1}/{HALVES}"
-        trees.append(
-            fit_trees(_of(older, half != number), later.labelled, names, parameters, progress, step=part)
-        )
+        binned = BinnedRows(_of(older, half != number), later.labelled, names, parameters)
+        trees.append(fit_trees(binned, progress, step=part))
     return Lent(rows.head.name, tuple(trees))
 
 

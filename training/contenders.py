@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ import numpy as np
 from data_contracts.progress import Progress
 from training.borrowing import Lent
 from training.calibration import Calibration, fit_calibration
+from training.card_inputs import CardRows, scores_of
 from training.head_model import BOOSTER, CALIBRATION, SCORECARD, HeadModel, held
 from training.head_rows import Slice
 from training.heads import BOOSTED, BORROWING, PLAIN, TREES
 from training.model_folder import as_json
-from training.scorecard_fitting import CardFit, CardRows, fit_scorecard
-from training.trees import Labelled, fit_trees
+from training.normal_scores import NormalScores
+from training.scorecard_fitting import CardFit, fit_scorecard
+from training.trees import BinnedRows, fit_trees
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,13 @@ class Fitting:
         self.progress(step, 0, 1)
         older, later = (self._card_rows(rows, lent) for rows in (self.older, self.later))
         lender = lent.head if lent is not None else ""
-        fitted = fit_scorecard(
-            older, later, self.names, self.directions, not_these=self.strictness, lender=lender
-        )
+        fitted = fit_scorecard(older, later, self.names, self.directions, scores=self._scores, lender=lender)
         self.progress(step, 1, 1)
         return fitted
+
+    @cached_property
+    def _scores(self) -> dict[int, NormalScores]:
+        return scores_of(self.older.features, self.strictness)
 
     def _card_rows(self, rows: Slice, lent: Lent | None) -> CardRows:
         if lent is None:
@@ -101,13 +106,14 @@ class Fitting:
 
     def _trees(self, card: HeadModel | None, kind: str) -> str:
         step = f"{self.purpose} {kind} {self.name}"
-        older, later = (
-            rows.labelled
-            if card is None
-            else Labelled(rows.features, rows.happened, card.log_odds(rows.features))
-            for rows in (self.older, self.later)
-        )
-        return fit_trees(older, later, self.names, self.parameters, self.progress, step=step)
+        begins_at = None
+        if card is not None:
+            begins_at = card.log_odds(self.older.features), card.log_odds(self.later.features)
+        return fit_trees(self._binned, self.progress, step=step, begins_at=begins_at)
+
+    @cached_property
+    def _binned(self) -> BinnedRows:
+        return BinnedRows(self.older.labelled, self.later.labelled, self.names, self.parameters)
 
     def _calibrated(self, files: dict[str, bytes]) -> dict[str, bytes]:
         """The files with the calibration that fits the later rows, scored as they will be in service."""

@@ -85,24 +85,39 @@ def evaluate(rows: TestRows, *, seed: int) -> dict[str, Any]:
     `gains` are the judged contender's figures minus those of each other one. `ece` stands beside
     `ece_of_zero`, the error of saying 0 everywhere, and that of `prior_rate`: on rare events it flatters.
     """
-    table = _Table.of(rows, seed)
-    contenders = {name: _Contender(name, table) for name in rows.scores}
-    judged = contenders[rows.judged]
-    return {
-        "rows": len(rows.happened),
-        "positives": int(rows.happened.sum()),
-        "projects": len(np.unique(table.project)),
-        "judged": rows.judged,
-        "prior": float(rows.prior),
-        "first": _day(rows.as_of.min()) if len(rows.as_of) else None,
-        "last": _day(rows.as_of.max()) if len(rows.as_of) else None,
-        "bootstrap_rows": int(table.kept.sum()),
-        "contenders": {name: one.figures() for name, one in contenders.items()},
-        "gains": {name: judged.gain(one) for name, one in contenders.items() if one is not judged},
-        **_of_judged(table),
-        "lift_curve": _lift_curve(contenders, rows),
-        "capacities": list(CAPACITIES),
-    }
+    return MeasuredRows(rows, seed=seed).evaluation(rows.judged)
+
+
+class MeasuredRows:
+    """Each contender measured once on the same rows and in the same draws; any of them can then be the judged one."""
+
+    def __init__(self, rows: TestRows, *, seed: int) -> None:
+        self._table = _Table.of(rows, seed)
+        self._contenders = {name: _Contender(name, self._table) for name in rows.scores}
+
+    def gains(self, judged: str) -> dict[str, dict[str, Figure]]:
+        """The contender's figures minus those of each other one."""
+        of = self._contenders[judged]
+        return {name: of.gain(one) for name, one in self._contenders.items() if name != judged}
+
+    def evaluation(self, judged: str) -> dict[str, Any]:
+        """What `evaluate` says where this contender is the judged one."""
+        table, rows = self._table, self._table.rows
+        return {
+            "rows": len(rows.happened),
+            "positives": int(rows.happened.sum()),
+            "projects": len(np.unique(table.project)),
+            "judged": judged,
+            "prior": float(rows.prior),
+            "first": _day(rows.as_of.min()) if len(rows.as_of) else None,
+            "last": _day(rows.as_of.max()) if len(rows.as_of) else None,
+            "bootstrap_rows": int(table.kept.sum()),
+            "contenders": {name: one.figures() for name, one in self._contenders.items()},
+            "gains": self.gains(judged),
+            **_of_judged(table, judged),
+            "lift_curve": _lift_curve(self._contenders, rows, judged),
+            "capacities": list(CAPACITIES),
+        }
 
 
 class _Contender:
@@ -179,22 +194,22 @@ class _Table:
         return cls(rows, project, rows.as_of.astype("datetime64[M]"), kept, draws, seed)
 
 
-def _lift_curve(contenders: Mapping[str, _Contender], rows: TestRows) -> list[dict[str, Any]]:
+def _lift_curve(contenders: Mapping[str, _Contender], rows: TestRows, judged: str) -> list[dict[str, Any]]:
     """The share of outcomes met at each capacity, by the judged contender, the rules and the scorecard."""
     if not rows.happened.any():
         return []
-    shown = [name for name in contenders if name in {rows.judged, PLAIN, *RULES}]
+    shown = [name for name in contenders if name in {judged, PLAIN, *RULES}]
     return [
         {"share": share, "recall": {name: contenders[name].recall_at(share) for name in shown}}
         for share in CURVE
     ]
 
 
-def _of_judged(table: _Table) -> dict[str, Any]:
+def _of_judged(table: _Table, judged: str) -> dict[str, Any]:
     """What is shown of the judged contender alone."""
     rows, month = table.rows, table.month
-    happened, score = rows.happened, rows.scores[rows.judged]
-    is_probability = rows.judged in rows.probabilities
+    happened, score = rows.happened, rows.scores[judged]
+    is_probability = judged in rows.probabilities
     return {
         "reliability": reliability(happened, score, table.project) if is_probability else [],
         "risk_over_time": risk_over_time(happened, score, month) if is_probability else [],
@@ -206,19 +221,18 @@ def _of_judged(table: _Table) -> dict[str, Any]:
             share_on_list(score, 0.1, month),
             is_probability=is_probability,
         ),
-        "stability": _stability(table),
+        "stability": _stability(table, score),
         "random_visits": None
         if rows.selection_probability is None
         else random_visits(happened, score, table.project, rows.selection_probability, seed=table.seed),
     }
 
 
-def _stability(table: _Table) -> dict[str, float | int | None]:
+def _stability(table: _Table, score: np.ndarray) -> dict[str, float | int | None]:
     """Overlap of consecutive lists; untold for visits, of which a list of all sites cannot be made."""
     if table.rows.selection_probability is not None:
         return {**{f"overlap_at_{percent(share)}": None for share in CAPACITIES}, "lists": 0}
-    score, told = table.rows.scores[table.rows.judged], {}
-    lists = 0
+    told, lists = {}, 0
     for share in CAPACITIES:
         told[f"overlap_at_{percent(share)}"], lists = list_overlap(table.project, table.month, score, share)
     return {**told, "lists": lists}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from data_contracts.contract import contracts
 from data_contracts.errors import NotEnoughData
@@ -21,13 +22,14 @@ from features.fact_index import FactIndex
 from training.checks import outcomes_delivered
 from training.head_rows import City
 from training.head_training import HeadTraining, Oracle, TrainedHead
-from training.heads import load_heads
+from training.heads import Head, load_heads
 from training.judged_rows import keep_judged_rows
 from training.model_folder import VERSION_DIGITS, VerifiedFolder, sha256_of, write_model_folder
 from training.outcome_silence import Silence, silence_of
 from training.passport import folder_files, passport_of
 from training.risk_model import EXPECTED
 from training.run_log import RunMaterial, git_revision, kept_folder, log_training, tracking
+from training.side_by_side import side_by_side
 from training.splits import TestDates
 from training.training_page import training_page
 from training.verdict import Verdict
@@ -82,14 +84,19 @@ def train(
     registered there as challenger; the auditable folder is kept beside it and copied to `export`. `oracles` give the
     true risk of a head's rows where it is known, which only evaluations see; `simulated` says that records are made up.
     """
+    declared = load_heads(heads_file)
+    asked = load_heads(heads_file, only=list(heads) if heads else None)
     moment = knowledge_moment(until) if until is not None else newest_record(records)
     catalogue = catalogue or load_catalogue()
     known = records.known_until(moment)
     index = FactIndex.build(known, catalogue, progress)
-    city = City(known, index, moment, dates or TestDates(), seed, threads or _spare_cores())
-    plans = _plans(city, heads_file, heads, oracles or {}, progress)
+    workers, threads_each = _shared_out(threads, len(asked))
+    lenders = frozenset(head.borrows for head in asked if head.borrows)
+    city = City(known, index, moment, dates or TestDates(), seed, threads_each, lenders)
+    plans = _plans(asked, declared, city, oracles or {})
     silences = {plan.head.name: each for plan in plans if (each := silence_of(plan.head, known, moment))}
-    trained, left_out = _train_heads(plans, silences)
+    with threadpool_limits(1, user_api="blas"):  # as in _shared_out
+        trained, left_out = _train_heads(plans, silences, workers, progress)
     judged_rows = {head.head.name: keep_judged_rows(Path(mlruns), head) for head in trained}
     passport = passport_of(
         trained,
@@ -124,42 +131,49 @@ def train(
 
 
 def _plans(
-    city: City,
-    heads_file: Path | None,
-    only: Sequence[str] | None,
-    oracles: Mapping[str, Oracle],
-    progress: Progress,
+    asked: Sequence[Head], declared: Sequence[Head], city: City, oracles: Mapping[str, Oracle]
 ) -> list[HeadTraining]:
     """What is to be trained: a head may borrow from one of the same file that is not asked for itself."""
-    every = {head.name: head for head in load_heads(heads_file)}
-    return [
-        HeadTraining(head, city, every.get(head.borrows or ""), oracles.get(head.name), progress)
-        for head in load_heads(heads_file, only=list(only) if only else None)
-    ]
+    every = {head.name: head for head in declared}
+    return [HeadTraining(head, city, every.get(head.borrows or ""), oracles.get(head.name)) for head in asked]
 
 
 def _train_heads(
-    plans: Sequence[HeadTraining], silences: Mapping[str, Silence]
+    plans: Sequence[HeadTraining], silences: Mapping[str, Silence], workers: int, progress: Progress
 ) -> tuple[list[TrainedHead], dict[str, NotEnoughData]]:
     """The heads that can be trained, a silent one as of its newest outcome, and why the others cannot."""
-    trained, left_out = [], {}
-    for plan in plans:
-        silence = silences.get(plan.head.name)
-        believed = silence.newest if silence is not None else plan.city.until
-        try:
-            head = replace(plan, city=replace(plan.city, until=believed)).train()
-        except NotEnoughData as error:
-            left_out[plan.head.name] = error
-            continue
-        trained.append(replace(head, checks=[outcomes_delivered(silence), *head.checks]))
+
+    def task(plan: HeadTraining) -> Callable[[Progress], TrainedHead | NotEnoughData]:
+        return lambda told: _trained(replace(plan, progress=told), silences.get(plan.head.name))
+
+    found = side_by_side([task(plan) for plan in plans], workers, progress)
+    trained = [one for one in found if isinstance(one, TrainedHead)]
+    left_out = {
+        plan.head.name: one for plan, one in zip(plans, found, strict=True) if isinstance(one, NotEnoughData)
+    }
     if not trained:
         raise _none_left(left_out)
     return trained, left_out
 
 
-def _spare_cores() -> int:
-    """All cores but one: trees whose threads wait for a busy core take several times as long."""
-    return max((os.cpu_count() or 1) - 1, 1)
+def _trained(plan: HeadTraining, silence: Silence | None) -> TrainedHead | NotEnoughData:
+    believed = silence.newest if silence is not None else plan.city.until
+    try:
+        head = replace(plan, city=replace(plan.city, until=believed)).train()
+    except NotEnoughData as error:
+        return error
+    return replace(head, checks=[outcomes_delivered(silence), *head.checks])
+
+
+def _shared_out(threads: int | None, heads: int) -> tuple[int, int]:
+    """How many heads are trained at a time, and on how many threads each.
+
+    Unless told otherwise the heads take all cores, and the threads of each all but one: threads that wait for
+    one another on a busy core take many times as long.
+    """
+    cores = threads or os.cpu_count() or 1
+    workers = min(heads, cores)
+    return workers, max((threads or cores - 1) // workers, 1)
 
 
 def newest_record(records: Records) -> pd.Timestamp:

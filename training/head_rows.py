@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,9 @@ class City:
     dates: TestDates
     seed: int
     threads: int
+    lenders: frozenset[str] = frozenset()
     _lent_rows: dict[tuple[str, pd.Timestamp], HeadRows] = field(default_factory=dict, repr=False)
+    _lending: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,7 +96,19 @@ class City:
         return [place for place, name in enumerate(self.names) if not told[name]]
 
     def rows(self, head: Head, progress: Progress) -> HeadRows:
-        """All rows of a head whose labels are complete now; raises NotEnoughData where there is none."""
+        """All rows of a head whose labels are complete now; raises NotEnoughData where there is none.
+
+        Those of the heads named as `lenders`, which are asked for again and again, are kept.
+        """
+        if head.name not in self.lenders:
+            return self._rows(head, progress)
+        key = head.name, self.until
+        with self._lending:
+            if key not in self._lent_rows:
+                self._lent_rows[key] = self._rows(head, progress)
+            return self._lent_rows[key]
+
+    def _rows(self, head: Head, progress: Progress) -> HeadRows:
         pairs = cohort_pairs(head, self.index, self.records, self.until, progress)
         if pairs.empty:
             raise _no_rows(head)
@@ -102,13 +117,6 @@ class City:
         cells = self.index.cells(self.names, pairs["project_id"].to_list(), pairs["as_of"].to_numpy())
         progress(step, len(pairs), len(pairs))
         return HeadRows(head, pairs, cells, self.records)
-
-    def rows_to_lend(self, head: Head, progress: Progress) -> HeadRows:
-        """As `rows`, kept for the next time: the same lender is asked at several moments."""
-        key = head.name, self.until
-        if key not in self._lent_rows:
-            self._lent_rows[key] = self.rows(head, progress)
-        return self._lent_rows[key]
 
 
 def _taken(features: np.ndarray, chosen: np.ndarray) -> np.ndarray:

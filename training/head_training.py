@@ -171,7 +171,7 @@ class HeadTraining:
         if self.lender is None:
             return None
         try:
-            rows = self.city.rows_to_lend(self.lender, self.progress)
+            rows = self.city.rows(self.lender, self.progress)
             lending = final_split(self.lender, rows.pairs["as_of"], split.known_at)
             return lend(rows, lending, self.city.names, self._parameters(self.lender), self.progress)
         except NotEnoughData:

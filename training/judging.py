@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from training.checks import (
     sampled_dates,
     split_in_time,
 )
-from training.evaluation import TestRows, evaluate
+from training.evaluation import MeasuredRows, TestRows, evaluate
 from training.head_model import HeadModel
 from training.head_rows import City, HeadRows, Slice
 from training.heads import BORROWING, PLAIN, Head
@@ -117,10 +117,16 @@ class Judge:
         method = self._method(used)
         refuse(self.head.name, method)
         risks = {kind: model.risk(test.features) for kind, model in models.items()}
-        evaluation = self._evaluated(test, risks, chosen, prior, judging=True)
-        if holds_against_scorecard(evaluation).state == "failed":
+        rows = replace(
+            self._test_rows(test, risks, chosen, prior),
+            groups=groups_of(self.city.index, self.city.records, test.pairs),
+            selection_probability=self._selection(test) if self.head.given_a_visit else None,
+        )
+        measured = MeasuredRows(rows, seed=self.city.seed)
+        held = holds_against_scorecard({"judged": chosen, "gains": measured.gains(chosen)})
+        if held.state == "failed":
             chosen = BORROWING if BORROWING in models else PLAIN
-            evaluation = self._evaluated(test, risks, chosen, prior, judging=True)
+        evaluation = measured.evaluation(chosen) | self._of_windows(test)
         model = models[chosen]
         checks = [*method, *result_verdicts(evaluation), self._monotone(model, test)]
         return Judgement(chosen, model, files[chosen], evaluation, checks, test, risks[chosen])
@@ -128,12 +134,11 @@ class Judge:
     def older(self, test: Slice, models: Mapping[str, HeadModel], prior: float) -> dict[str, Any]:
         """The contenders' figures at an older origin, beside the rules, without what only a judgement needs."""
         risks = {kind: model.risk(test.features) for kind, model in models.items()}
-        found = self._evaluated(test, risks, next(iter(models)), prior, judging=False)
+        rows = self._test_rows(test, risks, next(iter(models)), prior)
+        found = evaluate(rows, seed=self.city.seed)
         return {name: value for name, value in found.items() if name not in ONLY_OF_A_JUDGEMENT}
 
-    def _evaluated(
-        self, test: Slice, risks: Mapping[str, np.ndarray], chosen: str, prior: float, *, judging: bool
-    ) -> dict[str, Any]:
+    def _test_rows(self, test: Slice, risks: Mapping[str, np.ndarray], chosen: str, prior: float) -> TestRows:
         scores = {
             PRIOR: np.full(len(test.happened), prior),
             **rule_scores(self.city.index, test.pairs, seed=self.city.seed),
@@ -141,7 +146,7 @@ class Judge:
         }
         if self.oracle is not None:
             scores[ORACLE] = self.oracle(test.pairs)
-        rows = TestRows(
+        return TestRows(
             project_id=test.pairs["project_id"].to_numpy(object),
             as_of=test.pairs["as_of"].to_numpy("datetime64[us]"),
             happened=test.happened,
@@ -149,14 +154,11 @@ class Judge:
             probabilities=frozenset({PRIOR, *risks}),
             judged=chosen,
             prior=prior,
-            groups=groups_of(self.city.index, self.city.records, test.pairs) if judging else {},
-            selection_probability=self._selection(test) if judging and self.head.given_a_visit else None,
         )
+
+    def _of_windows(self, test: Slice) -> dict[str, Any]:
         counts = test.counts(self.head, "test", self.city.records)
-        return evaluate(rows, seed=self.city.seed) | {
-            "outcomes": counts["test_outcomes"],
-            "shown_apart": self._shown_apart(test),
-        }
+        return {"outcomes": counts["test_outcomes"], "shown_apart": self._shown_apart(test)}
 
     def _method(self, used: Mapping[str, Slice]) -> list[Verdict]:
         test = used["test"]

@@ -10,40 +10,21 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from training.calibration import fit_calibration
+from training.card_inputs import CardInputs, CardRows, inputs_of
 from training.normal_scores import NormalScores
+from training.ridge import Weights, fitted_weights
 from training.scorecard import Borrowed, Scorecard, ScorecardRow
 
 SCREENED, KEPT = 45, 30
 FIRST_PENALTY = 1000.0
 PENALTIES = (300.0, 1000.0, 3000.0)
-# A borrowed row enters ten times enlarged, so that the penalty hardly holds it back.
-ENLARGED = 10.0
-_STEPS = 50
-
-
-@dataclass(frozen=True)
-class CardRows:
-    """Rows of one slice: features (rows, names), what happened, and the log-odds that may be borrowed."""
-
-    features: np.ndarray
-    happened: np.ndarray
-    borrowed: np.ndarray | None = None
-
-    def followed_by(self, later: CardRows) -> CardRows:
-        """These rows and then the later ones."""
-        borrowed = None
-        if self.borrowed is not None and later.borrowed is not None:
-            borrowed = np.concatenate([self.borrowed, later.borrowed])
-        features = np.asfortranarray(np.concatenate([self.features, later.features]))
-        return CardRows(features, np.concatenate([self.happened, later.happened]), borrowed)
 
 
 @dataclass(frozen=True)
@@ -62,105 +43,58 @@ def fit_scorecard(
     names: Sequence[str],
     directions: Sequence[int],
     *,
-    not_these: Sequence[int] = (),
+    scores: Mapping[int, NormalScores],
     lender: str = "",
 ) -> CardFit:
     """A scorecard of at most thirty features; `directions` are 1, -1 or 0 as the catalogue expects.
 
-    The same rows give the same card. Features at the places `not_these` stay out. `lender` names the head whose
-    log-odds are borrowed; a card that would turn its order round borrows nothing.
+    `scores` are those of the features that may enter, by their place (`scores_of` the rows). The same rows give
+    the same card. `lender` names the head whose log-odds are borrowed; a card that would turn its order round borrows nothing.
     """
-    scores = _screened(rows, set(not_these))
-    strongest = _fit(scores, directions, rows, FIRST_PENALTY).strongest()
-    chosen = {place: scores[place] for place in sorted(strongest)}
-    older = {penalty: _fit(chosen, directions, rows, penalty).card(names, lender) for penalty in PENALTIES}
+    screened = CardInputs.of(rows, _screened(rows, scores))
+    weights = fitted_weights(screened, directions, FIRST_PENALTY)
+    inputs = screened.only(sorted(_strongest(weights)))
+    fits = {}
+    for penalty in PENALTIES:
+        fits[penalty] = weights = fitted_weights(inputs, directions, penalty, begin=weights)
+    older = {penalty: _card(inputs, fit, names, lender) for penalty, fit in fits.items()}
     told = {penalty: card.log_odds(later.features, names, later.borrowed) for penalty, card in older.items()}
     penalty = min(PENALTIES, key=lambda each: (_log_loss(told[each], later.happened), -each))
-    card = _fit(chosen, directions, rows.followed_by(later), penalty).card(names, lender)
+    both = inputs.followed_by(later)
+    card = _card(both, fitted_weights(both, directions, penalty, begin=fits[penalty]), names, lender)
     return CardFit(card, older[penalty], told[penalty], penalty)
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """Weights of the value and of the absence of each feature that stayed, by its place."""
-
-    rows: CardRows
-    scores: dict[int, NormalScores]
-    weights: dict[int, tuple[float, float]]
-    intercept: float
-    lent: float
-
-    def strongest(self) -> list[int]:
-        return sorted(self.weights, key=lambda place: (-max(map(abs, self.weights[place])), place))[:KEPT]
-
-    def card(self, names: Sequence[str], lender: str) -> Scorecard:
-        rows = tuple(self._row(place, names[place]) for place in self.weights)
-        if self.rows.borrowed is None or self.lent <= 0:
-            return Scorecard(self.intercept, rows)
-        return Scorecard(self.intercept, rows, Borrowed(lender, self.lent, float(self.rows.borrowed.mean())))
-
-    def _row(self, place: int, name: str) -> ScorecardRow:
-        weight, absent = self.weights[place]
-        scores = self.scores[place]
-        values = tuple((weight * scores.scores).tolist())
-        row = ScorecardRow(name, tuple(scores.knots.tolist()), values, absent, 0.0)
-        return replace(row, mean=float(row.at(self.rows.features[:, place]).mean()))
+def _strongest(weights: Weights) -> list[int]:
+    sizes = {place: max(map(abs, each)) for place, each in weights.by_place.items()}
+    return sorted(sizes, key=lambda place: (-sizes[place], place))[:KEPT]
 
 
-def _fit(scores: dict[int, NormalScores], directions: Sequence[int], rows: CardRows, penalty: float) -> _Fit:
-    """Ridge logistic regression, again without the features whose weight goes against their direction."""
-    columns = {place: _columns(each, rows.features[:, place]) for place, each in scores.items()}
-    borrowed = rows.borrowed
-    while True:
-        weights, intercept, lent = _ridge(columns, rows, borrowed, penalty)
-        wrong = [place for place, (weight, _) in weights.items() if weight * directions[place] < 0]
-        if not wrong and lent >= 0:
-            return _Fit(rows, scores, weights, intercept, lent)
-        columns = {place: each for place, each in columns.items() if place not in wrong}
-        if lent < 0:
-            borrowed = None
+def _card(inputs: CardInputs, weights: Weights, names: Sequence[str], lender: str) -> Scorecard:
+    rows = tuple(_row(inputs, place, each, names[place]) for place, each in weights.by_place.items())
+    if inputs.borrowed is None or weights.lent <= 0:
+        return Scorecard(weights.intercept, rows)
+    borrowed = Borrowed(lender, weights.lent, float(inputs.borrowed.mean()))
+    return Scorecard(weights.intercept, rows, borrowed)
 
 
-def _ridge(
-    columns: dict[int, list[np.ndarray]], rows: CardRows, borrowed: np.ndarray | None, penalty: float
-) -> tuple[dict[int, tuple[float, float]], float, float]:
-    """The weights by place, the intercept, and the weight of what is borrowed (0 without)."""
-    from sklearn.linear_model import LogisticRegression
-
-    inputs = [column for place in columns for column in columns[place]]
-    inputs += [] if borrowed is None else [borrowed * ENLARGED]
-    if not inputs:
-        return {}, _logit(rows.happened.mean()), 0.0
-    model = LogisticRegression(C=1 / penalty, solver="newton-cholesky", max_iter=_STEPS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a column of zeros is no news; the solver then takes another way
-        model.fit(np.column_stack(inputs), rows.happened)
-    found = model.coef_[0].tolist()
-    lent = 0.0 if borrowed is None else found.pop() * ENLARGED
-    weights, used = {}, 0
-    for place, each in columns.items():
-        part = found[used : used + len(each)]
-        weights[place] = (part[0], part[1] if len(part) > 1 else 0.0)
-        used += len(each)
-    return weights, float(model.intercept_[0]), lent
+def _row(inputs: CardInputs, place: int, weights: tuple[float, float], name: str) -> ScorecardRow:
+    """The points of a feature; what it adds on average is that of its inputs, as a missing value scores 0."""
+    scores, columns = inputs.scores[place], inputs.columns[place]
+    mean = sum(weight * float(column.mean()) for weight, column in zip(weights, columns, strict=False))
+    values = tuple((weights[0] * scores.scores).tolist())
+    return ScorecardRow(name, tuple(scores.knots.tolist()), values, missing=weights[1], mean=mean)
 
 
-def _columns(scores: NormalScores, values: np.ndarray) -> list[np.ndarray]:
-    value = scores.at(values)
-    return [value, np.isnan(values).astype("float64")] if scores.tells_missing else [value]
-
-
-def _screened(rows: CardRows, left_out: set[int]) -> dict[int, NormalScores]:
+def _screened(rows: CardRows, scores: Mapping[int, NormalScores]) -> dict[int, NormalScores]:
     """The features whose value or absence says most beyond the prior rate and what is borrowed."""
     known = _Known.of(rows)
-    found: dict[int, tuple[float, NormalScores]] = {}
-    for place in range(rows.features.shape[1]):
-        scores = None if place in left_out else NormalScores.of(rows.features[:, place])
-        if scores is not None:
-            columns = _columns(scores, rows.features[:, place])
-            found[place] = max(known.says(column) for column in columns), scores
-    best = sorted(found, key=lambda place: (-found[place][0], place))[:SCREENED]
-    return {place: found[place][1] for place in sorted(best)}
+    told = {
+        place: max(known.says(column) for column in inputs_of(each, rows.features[:, place]))
+        for place, each in scores.items()
+    }
+    best = sorted(told, key=lambda place: (-told[place], place))[:SCREENED]
+    return {place: scores[place] for place in sorted(best)}
 
 
 @dataclass(frozen=True)
@@ -174,7 +108,7 @@ class _Known:
 
     @classmethod
     def of(cls, rows: CardRows) -> _Known:
-        log_odds = np.full(len(rows.happened), _logit(rows.happened.mean()))
+        log_odds = np.full(len(rows.happened), logit(rows.happened.mean()))
         design = np.ones((len(rows.happened), 1))
         if rows.borrowed is not None:
             line = fit_calibration(rows.borrowed, rows.happened)
@@ -194,7 +128,3 @@ class _Known:
 
 def _log_loss(log_odds: np.ndarray, happened: np.ndarray) -> float:
     return float((np.logaddexp(0, log_odds) - happened * log_odds).mean())
-
-
-def _logit(share: float) -> float:
-    return float(np.log(share / (1 - share)))

@@ -24,7 +24,7 @@ DEFAULTS: Mapping[str, Any] = {
     "bagging_freq": 1,
     "max_bin": 127,
     "num_boost_round": 800,
-    "early_stopping_rounds": 60,
+    "early_stopping_rounds": 40,
 }
 # A slice with a handful of outcomes may want to stop at once; fewer rounds than this rank nobody.
 FEWEST_ROUNDS = 30
@@ -36,7 +36,7 @@ FIXED: Mapping[str, Any] = {
     "metric": "binary_logloss",
     "monotone_constraints_method": "intermediate",
     "deterministic": True,
-    "force_row_wise": True,
+    "force_col_wise": True,  # each tree sees a third of the columns; by rows all of them would be gone through
     "verbosity": -1,
 }
 
@@ -56,52 +56,74 @@ def tree_parameters(
 
 
 class Labelled(NamedTuple):
-    """Rows of features, what happened to each (0 or 1), and the log-odds that trees begin from, if any."""
+    """Rows of features, and what happened to each (0 or 1)."""
 
     features: np.ndarray
     happened: np.ndarray
-    begins_at: np.ndarray | None = None
+
+
+class BinnedRows:
+    """Rows to fit on, and later ones that say when to stop, in LightGBM's bins: made once for all trees on them.
+
+    `parameters` are those of `tree_parameters`.
+    """
+
+    def __init__(
+        self, rows: Labelled, later: Labelled, names: Sequence[str], parameters: Mapping[str, Any]
+    ) -> None:
+        import lightgbm
+
+        self.parameters = dict(parameters)
+        if len(rows.happened) < ROWS_FOR_THREADS:
+            self.parameters["num_threads"] = 1
+        self.rounds = int(self.parameters.pop("num_boost_round"))
+        self.patience = int(self.parameters.pop("early_stopping_rounds"))
+        self.rows = lightgbm.Dataset(
+            rows.features,
+            rows.happened,
+            feature_name=list(names),
+            params=self.parameters,
+            free_raw_data=True,
+        ).construct()
+        self.later = self.rows.create_valid(
+            later.features, later.happened, params=self.parameters
+        ).construct()
+
+    def begin_at(self, log_odds: tuple[np.ndarray, np.ndarray] | None) -> None:
+        """The log-odds that trees begin from, of the rows and of the later ones; None: the mean of the outcomes."""
+        of_rows, of_later = log_odds if log_odds is not None else (None, None)
+        self.rows.set_field("init_score", of_rows)
+        self.later.set_field("init_score", of_later)
 
 
 def fit_trees(
-    rows: Labelled,
-    later: Labelled,
-    names: Sequence[str],
-    parameters: Mapping[str, Any],
+    rows: BinnedRows,
     progress: Progress = silent,
     *,
     step: str = "trees",
+    begins_at: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> str:
-    """LightGBM's text of trees fitted on `rows`, as many as the log loss of the later rows asks for.
+    """LightGBM's text of trees fitted on the rows, as many as the log loss of the later ones asks for.
 
-    The same rows, parameters and seed give the same text, whatever the number of threads.
+    `begins_at` are log-odds of the rows and of the later ones that the trees add to. The same rows, parameters and
+    seed give the same text, whatever the number of threads.
     """
     import lightgbm
 
-    parameters = dict(parameters)
-    if len(rows.happened) < ROWS_FOR_THREADS:
-        parameters["num_threads"] = 1
-    rounds = int(parameters.pop("num_boost_round"))
-    patience = int(parameters.pop("early_stopping_rounds"))
-    progress(step, 0, rounds)
-    fitted_on = lightgbm.Dataset(
-        rows.features,
-        rows.happened,
-        init_score=rows.begins_at,
-        feature_name=list(names),
-        params=parameters,
-        free_raw_data=True,
-    )
-    watched = fitted_on.create_valid(later.features, later.happened, init_score=later.begins_at)
+    progress(step, 0, rows.rounds)
+    rows.begin_at(begins_at)
     booster = lightgbm.train(
-        parameters,
-        fitted_on,
-        rounds,
-        valid_sets=[watched],
-        callbacks=[lightgbm.early_stopping(patience, verbose=False), _telling(progress, step, rounds)],
+        rows.parameters,
+        rows.rows,
+        rows.rounds,
+        valid_sets=[rows.later],
+        callbacks=[
+            lightgbm.early_stopping(rows.patience, verbose=False),
+            _telling(progress, step, rows.rounds),
+        ],
     )
-    progress(step, rounds, rounds)
-    fewest = FEWEST_ROUNDS if rows.begins_at is None else 1
+    progress(step, rows.rounds, rows.rounds)
+    fewest = FEWEST_ROUNDS if begins_at is None else 1
     kept = min(max(booster.best_iteration, fewest), booster.current_iteration())
     return without_threads(booster.model_to_string(num_iteration=kept))
 

@@ -81,18 +81,20 @@ def _bars() -> Iterator[Progress]:
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Bars(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bars:
-        running: dict[str, Any] = {}
+        running: dict[int, tuple[str, TaskID]] = {}  # the step of each thread
 
         def progress(step: str, done: int, total: int | None) -> None:
-            if step not in running:
-                for task in running.values():
+            thread = threading.get_ident()
+            before, task = running.get(thread, (None, None))
+            if step != before:
+                if task is not None:
                     _end(bars, task)
-                running.clear()
-                running[step] = bars.add_task(step, total=total)
-            bars.update(running[step], completed=done, total=total)
+                task = bars.add_task(step, total=total)
+                running[thread] = step, task
+            bars.update(running[thread][1], completed=done, total=total)
 
         yield progress
-        for task in running.values():
+        for _, task in running.values():
             _end(bars, task)
 
 
@@ -104,34 +106,50 @@ def _end(bars: Bars, task: TaskID) -> None:
 
 
 class _Lines:
-    """Progress without a terminal: a line once a step has taken a second, now and then, and at its end."""
+    """Progress without a terminal: a line once a step has taken a second, now and then, and at its end.
+
+    Each thread has a step of its own.
+    """
 
     def __init__(self) -> None:
-        self.step = ""
-        self.started = self.told = 0.0
-        self.announcement: threading.Timer | None = None
+        self.steps: dict[int, _Step] = {}
 
     def __call__(self, step: str, done: int, total: int | None) -> None:
-        if step != self.step:
-            self.finish()
-            self.step, self.started = step, time.monotonic()
-            self.told = self.started
-            self.announcement = threading.Timer(SECONDS_WORTH_TELLING, say, [f"{step} …"])
-            self.announcement.daemon = True
-            self.announcement.start()
-        elif time.monotonic() - self.told > SECONDS_BETWEEN_LINES:
-            self.told = time.monotonic()
-            say(f"{step} … {done}{f' / {total}' if total else ''}")
-        if done == total:
-            self.finish()  # what comes between this step and the next is not this one's time
+        thread = threading.get_ident()
+        running = self.steps.get(thread)
+        if running is None or running.name != step:
+            if running is not None:
+                running.finish()
+            running = self.steps[thread] = _Step(step)
+        running.tell(done, total)
+        if done == total:  # what comes between this step and the next is not this one's time
+            self.steps.pop(thread).finish()
 
     def finish(self) -> None:
-        if self.announcement:
-            self.announcement.cancel()
+        for step in self.steps.values():
+            step.finish()
+
+
+class _Step:
+    """One step that is running."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.started = self.told = time.monotonic()
+        self.announcement = threading.Timer(SECONDS_WORTH_TELLING, say, [f"{name} …"])
+        self.announcement.daemon = True
+        self.announcement.start()
+
+    def tell(self, done: int, total: int | None) -> None:
+        if time.monotonic() - self.told > SECONDS_BETWEEN_LINES:
+            self.told = time.monotonic()
+            say(f"{self.name} … {done}{f' / {total}' if total else ''}")
+
+    def finish(self) -> None:
+        self.announcement.cancel()
         seconds = time.monotonic() - self.started
-        if self.step and seconds > SECONDS_WORTH_TELLING:
-            say(f"{self.step}: {seconds:.1f} s")
-        self.step = ""
+        if seconds > SECONDS_WORTH_TELLING:
+            say(f"{self.name}: {seconds:.1f} s")
 
 
 def table(rows: list[tuple[Any, ...]], header: tuple[str, ...]) -> str:
