@@ -28,6 +28,8 @@ from training.outcome_silence import Silence, silence_of
 from training.passport import folder_files, passport_of
 from training.risk_model import EXPECTED
 from training.run_log import RunMaterial, git_revision, kept_folder, log_training, tracking
+from training.search import checked_minutes
+from training.searched_heads import HeadSearch, NoSearch, search_heads
 from training.splits import TestDates
 from training.training_page import training_page
 from training.verdict import Verdict
@@ -41,7 +43,7 @@ class TrainingResult:
 
     `left_out` says in two languages why a head of the file could not be trained, `silences` which one was
     trained to an earlier moment than `until`, because its outcomes have not been delivered up to there. `checks` are
-    the verdicts on each head.
+    the verdicts on each head, `searches` what came of the search of its parameters where one was asked for.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class TrainingResult:
     left_out: dict[str, NotEnoughData] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
     checks: dict[str, list[Verdict]] = field(default_factory=dict)
+    searches: dict[str, HeadSearch | NoSearch] = field(default_factory=dict)
 
 
 def train(
@@ -73,6 +76,7 @@ def train(
     dates: TestDates | None = None,
     oracles: Mapping[str, Oracle] | None = None,
     simulated: bool = False,
+    search_minutes: float | None = None,
     progress: Progress = silent,
 ) -> TrainingResult:
     """Train the heads of a file on what was on file at `until` (default: the newest record).
@@ -81,7 +85,10 @@ def train(
     NotEnoughData is raised when none is left. Each trained head is logged to MLflow under `mlruns` and
     registered there as challenger; the auditable folder is kept beside it and copied to `export`. `oracles` give the
     true risk of a head's rows where it is known, which only evaluations see; `simulated` says that records are made up.
+    With `search_minutes` the parameters of trees are searched first; InvalidInput unless they are above 0.
     """
+    if search_minutes is not None:
+        checked_minutes(search_minutes)
     moment = knowledge_moment(until) if until is not None else newest_record(records)
     catalogue = catalogue or load_catalogue()
     known = records.known_until(moment)
@@ -89,6 +96,8 @@ def train(
     city = City(known, index, moment, dates or TestDates(), seed, threads or _spare_cores())
     plans = _plans(city, heads_file, heads, oracles or {}, progress)
     silences = {plan.head.name: each for plan in plans if (each := silence_of(plan.head, known, moment))}
+    plans = [_as_believed(plan, silences.get(plan.head.name)) for plan in plans]
+    plans, searches = (plans, {}) if search_minutes is None else search_heads(plans, search_minutes)
     trained, left_out = _train_heads(plans, silences)
     judged_rows = {head.head.name: keep_judged_rows(Path(mlruns), head) for head in trained}
     passport = passport_of(
@@ -101,12 +110,13 @@ def train(
         seed=seed,
         left_out={head: str(error) for head, error in left_out.items()},
         silences=silences,
+        searches=searches,
         judged_rows=judged_rows,
         simulated=simulated,
         revision=git_revision(Path(__file__).parent),
     )
     folder = _keep(folder_files(passport, trained, seed), Path(mlruns), export)
-    runs = _log(Path(mlruns), trained, folder, passport, progress)
+    runs = _log(Path(mlruns), trained, folder, passport, searches=searches, progress=progress)
     return TrainingResult(
         folder=export if export is not None else folder.path,
         page=_write_page(Path(mlruns), folder.version, passport),
@@ -120,6 +130,7 @@ def train(
         left_out=left_out,
         silences=silences,
         checks={head.head.name: head.checks for head in trained},
+        searches={head.head.name: searches[head.head.name] for head in trained if searches},
     )
 
 
@@ -138,20 +149,24 @@ def _plans(
     ]
 
 
+def _as_believed(plan: HeadTraining, silence: Silence | None) -> HeadTraining:
+    """The training, of a silent head as of its newest outcome."""
+    return plan if silence is None else replace(plan, city=replace(plan.city, until=silence.newest))
+
+
 def _train_heads(
     plans: Sequence[HeadTraining], silences: Mapping[str, Silence]
 ) -> tuple[list[TrainedHead], dict[str, NotEnoughData]]:
-    """The heads that can be trained, a silent one as of its newest outcome, and why the others cannot."""
+    """The heads that can be trained, and why the others cannot."""
     trained, left_out = [], {}
     for plan in plans:
-        silence = silences.get(plan.head.name)
-        believed = silence.newest if silence is not None else plan.city.until
         try:
-            head = replace(plan, city=replace(plan.city, until=believed)).train()
+            head = plan.train()
         except NotEnoughData as error:
             left_out[plan.head.name] = error
             continue
-        trained.append(replace(head, checks=[outcomes_delivered(silence), *head.checks]))
+        delivered = outcomes_delivered(silences.get(plan.head.name))
+        trained.append(replace(head, checks=[delivered, *head.checks]))
     if not trained:
         raise _none_left(left_out)
     return trained, left_out
@@ -199,20 +214,22 @@ def _log(
     trained: list[TrainedHead],
     folder: VerifiedFolder,
     passport: dict[str, Any],
+    *,
+    searches: Mapping[str, HeadSearch | NoSearch],
     progress: Progress,
 ) -> dict[str, dict[str, str]]:
     runs = {}
     with tracking(mlruns) as mlflow:
         for place, head in enumerate(trained):
             progress("登记 / MLflow", place, len(trained))
-            material = _material(head, passport["seed"])
+            material = _material(head, passport["seed"], searches.get(head.head.name))
             runs[head.head.name] = log_training(mlflow, mlruns, head, folder, passport, material=material)
         progress("登记 / MLflow", len(trained), len(trained))
     return runs
 
 
-def _material(head: TrainedHead, seed: int) -> RunMaterial:
-    """What the plots of a run are drawn from: the judged rows' risks, and contributions to some of them."""
+def _material(head: TrainedHead, seed: int, search: HeadSearch | NoSearch | None) -> RunMaterial:
+    """What the plots of a run are drawn from: the judged rows' risks, and contributions to some of them; and tables."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(head.test_risk))[:ROWS_TO_EXPLAIN])
     features = pd.DataFrame(head.test.features[chosen], columns=list(head.names))
     model = head.model
@@ -223,6 +240,7 @@ def _material(head: TrainedHead, seed: int) -> RunMaterial:
         features=features,
         contributions=pd.DataFrame(contributions, columns=[*head.names, EXPECTED]),
         points=model.scorecard.points_table() if model.scorecard is not None else None,
+        trials=search.search.table() if isinstance(search, HeadSearch) else None,
     )
 
 
