@@ -130,6 +130,8 @@ def test_the_help_comes_within_a_second_or_so() -> None:
         (["score"], 2, "--at"),
         (["score", "--at", "absent.csv"], 3, "找不到文件"),
         (["check", "absent_folder"], 3, "absent_folder"),
+        (["train", "--search", "0"], 2, "--search"),
+        (["train", "--search", "many"], 2, "--search"),
         (["promote"], 11, "siterisk train"),
         (["serve", "--host", "localhost"], 2, "IP"),
         (["serve", "--port", "70000"], 2, "--port"),

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from data_contracts.errors import NotEnoughData
+from data_contracts.errors import InvalidInput, NotEnoughData
 from data_contracts.records import Records, open_records
 from data_contracts.synthetic_city.city import write_city
 from serving.command_line.training_report import training_table
@@ -48,6 +48,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return Trained(
         records, mlruns, train(records, until=UNTIL, mlruns=mlruns, heads=HEADS, name="spring", threads=1)
     )
+
+
+@pytest.fixture(scope="module")
+def searched(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Every head of the design with the shortest of searches, its folder exported."""
+    mlruns = tmp_path_factory.mktemp("searched")
+    done = train(
+        trained.records, mlruns=mlruns, export=mlruns / "model", until=UNTIL, search_minutes=0.001, threads=1
+    )
+    return Trained(trained.records, mlruns, done)
 
 
 def models(result: TrainingResult) -> dict[str, bytes]:
@@ -227,12 +237,41 @@ def test_nothing_in_mlflows_folder_is_a_pickle(trained: Trained) -> None:
     assert not suffixes & {".pkl", ".pickle", ".joblib"}
 
 
-def test_a_head_without_enough_outcomes_is_left_out_with_its_reason(trained: Trained, tmp_path: Path) -> None:
-    done = train(trained.records, mlruns=tmp_path, export=tmp_path / "model")
+def test_a_head_without_enough_outcomes_is_left_out_with_its_reason(searched: Trained) -> None:
+    done = searched.result
     assert set(done.figures) == {"accident", "hazard"} == set(done.registered)
     assert "Head defect: the trees' period holds 0 outcomes and needs 5" in done.left_out["defect"].en
-    assert RiskModel.load(tmp_path / "model").heads == ("accident", "hazard")
-    assert RiskModel.load(tmp_path / "model").version == done.version
+    assert RiskModel.load(done.folder).heads == ("accident", "hazard")
+    assert RiskModel.load(done.folder).version == done.version
+
+
+def test_a_search_that_finds_nothing_better_gives_the_models_of_a_training_without_one(
+    trained: Trained, searched: Trained
+) -> None:
+    assert not searched.passport["heads"]["hazard"]["search"]["is_taken"]
+    assert models(searched.result) == models(trained.result)
+    assert not any("search" in head for head in trained.passport["heads"].values())
+
+
+def test_the_passport_and_mlflow_say_what_was_searched(searched: Trained) -> None:
+    accident, hazard = (searched.passport["heads"][head]["search"] for head in HEADS)
+    assert "No older origin can be tried" in accident["not_searched"]["en"]
+    assert (hazard["minutes"], hazard["kind"], hazard["trials"], hazard["pruned"]) == (0.001, "trees", 2, 0)
+    assert hazard["declared"] == hazard["found"] and hazard["declared"]["parameters"]["num_leaves"] == 15
+    assert set(searched.result.searches) == set(HEADS)
+    with tracking(searched.mlruns) as mlflow:
+        run = mlflow.get_run(searched.result.runs["hazard"])
+        assert float(run.data.params["search.found.log_loss"]) == hazard["found"]["log_loss"]
+        table = mlflow.artifacts.download_artifacts(
+            run_id=run.info.run_id, artifact_path="search_trials.csv", dst_path=str(searched.mlruns)
+        )
+    trials = pd.read_csv(table)
+    assert trials["trial"].tolist() == [0, 1] and trials["log_loss"].min() == hazard["found"]["log_loss"]
+
+
+def test_a_search_of_no_minutes_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="above 0"):
+        train(Records.from_tables({}), mlruns=tmp_path, search_minutes=0)
 
 
 def test_when_no_head_can_be_trained_every_reason_is_given(trained: Trained, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.made_up_passport import made_up_passport
+from tests.made_up_passport import made_up_passport, made_up_search
 from training.model_card import model_card
 
 
@@ -35,6 +35,14 @@ def test_the_card_has_every_part_a_reader_looks_for() -> None:
     assert "0.710 (0.680–0.740)" in card and "0.610 (0.580–0.640)" in card
     assert "sigmoid(0.980 × log-odds + -0.040)" in card
     assert "5" * 64 in card and "c" * 64 in card and "TRN009" in card
+
+
+def test_the_card_says_what_was_searched() -> None:
+    passport = made_up_passport()
+    passport["heads"]["accident"]["search"] = made_up_search()
+    card = model_card(passport, "accident")
+    assert "| learning_rate | 0.03 | 0.0241 |" in card
+    assert "The found ones are taken." in card and "only the newest origin judges" in card
 
 
 def test_every_table_has_as_many_cells_in_each_line_whatever_a_value_holds() -> None:

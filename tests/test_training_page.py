@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.made_up_passport import interval, made_up_head, made_up_passport, made_up_slice
+from tests.made_up_passport import (
+    interval,
+    made_up_head,
+    made_up_passport,
+    made_up_search,
+    made_up_slice,
+)
 from training.quality_sections import verdict_against_rules
 from training.slice_sections import Slice, failing_section
 from training.training_page import head_report, training_page
@@ -202,6 +208,33 @@ def test_the_split_is_drawn_to_scale() -> None:
     days = 340 / 2556  # 2019-01-01 to 2025-12-31 lie on 340 pixels
     assert first[0] == pytest.approx((8, 790 * days), abs=0.2)  # 2019-01-01 to 2021-03-01
     assert first[2][0] == pytest.approx(8 + 1369 * days, abs=0.2)  # 2022-10-01
+
+
+@pytest.mark.parametrize(
+    ("is_taken", "said"),
+    [
+        (True, "对数损失：声明的 0.03100，找到的 0.03010。采用找到的参数。"),
+        (False, "找到的 0.03098。改善不超过 0.2%，沿用声明的参数。"),
+    ],
+)
+def test_a_search_is_told_with_what_it_found_and_that_its_origins_flatter_it(
+    is_taken: bool, said: str
+) -> None:
+    passport = made_up_passport()
+    assert "参数搜索" not in training_page(passport)
+    passport["heads"]["accident"]["search"] = made_up_search(is_taken=is_taken)
+    passport["heads"]["defect"]["search"] = {
+        "minutes": 5.0,
+        "not_searched": {"zh": "因为。", "en": "Because."},
+    }
+    accident, defect, hazard = _heads(training_page(passport))
+    assert said in accident and "试了 12 组，其中 3 组提前停止，只用 2024-10-01 已知的标签" in accident
+    assert (
+        "较早起点的数字略偏乐观；只有最新的一段作评价" in accident
+        and "only the newest origin judges" in accident
+    )
+    assert "没有搜索参数：因为。" in defect and "No parameters were searched. Because." in defect
+    assert "搜索" not in hazard
 
 
 def test_what_it_must_not_be_used_for_is_always_there() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -49,11 +49,18 @@ class Fitting:
         """The files of the models of these kinds."""
         cards = self._cards(kinds)
         made = {kind: self._card_files(card) for kind, card in cards.items() if kind in kinds}
-        if TREES in kinds:
-            made[TREES] = self._calibrated({BOOSTER: self._trees(None, TREES).encode()})
-        if BOOSTED in kinds:
-            made[BOOSTED] = self._boosted(cards.get(BORROWING) or cards[PLAIN])
+        made |= {kind: self._grown(kind, cards) for kind in (TREES, BOOSTED) if kind in kinds}
         return {kind: made[kind] for kind in kinds if kind in made}
+
+    def grower(self, kind: str) -> Callable[[Mapping[str, Any]], HeadModel]:
+        """Gives the model of a kind with trees under any parameters; the card it begins from is fitted once."""
+        cards = self._cards([kind])
+        return lambda parameters: self.read(replace(self, parameters=parameters)._grown(kind, cards))
+
+    def _grown(self, kind: str, cards: Mapping[str, CardFit]) -> dict[str, bytes]:
+        if kind == TREES:
+            return self._calibrated({BOOSTER: self._trees(None, TREES).encode()})
+        return self._boosted(cards.get(BORROWING) or cards[PLAIN])
 
     def _cards(self, kinds: Sequence[str]) -> dict[str, CardFit]:
         cards: dict[str, CardFit] = {}

@@ -29,6 +29,8 @@ from training.outcome_silence import Silence, silence_of
 from training.passport import folder_files, passport_of
 from training.risk_model import EXPECTED
 from training.run_log import RunMaterial, git_revision, kept_folder, log_training, tracking
+from training.search import checked_minutes
+from training.searched_heads import HeadSearch, NoSearch, search_heads
 from training.side_by_side import side_by_side
 from training.splits import TestDates
 from training.training_page import training_page
@@ -43,7 +45,7 @@ class TrainingResult:
 
     `left_out` says in two languages why a head of the file could not be trained, `silences` which one was
     trained to an earlier moment than `until`, because its outcomes have not been delivered up to there. `checks` are
-    the verdicts on each head.
+    the verdicts on each head, `searches` what came of the search of its parameters where one was asked for.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class TrainingResult:
     left_out: dict[str, NotEnoughData] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
     checks: dict[str, list[Verdict]] = field(default_factory=dict)
+    searches: dict[str, HeadSearch | NoSearch] = field(default_factory=dict)
 
 
 def train(
@@ -75,6 +78,7 @@ def train(
     dates: TestDates | None = None,
     oracles: Mapping[str, Oracle] | None = None,
     simulated: bool = False,
+    search_minutes: float | None = None,
     progress: Progress = silent,
 ) -> TrainingResult:
     """Train the heads of a file on what was on file at `until` (default: the newest record).
@@ -83,7 +87,10 @@ def train(
     NotEnoughData is raised when none is left. Each trained head is logged to MLflow under `mlruns` and
     registered there as challenger; the auditable folder is kept beside it and copied to `export`. `oracles` give the
     true risk of a head's rows where it is known, which only evaluations see; `simulated` says that records are made up.
+    With `search_minutes` the parameters of trees are searched first; InvalidInput unless they are above 0.
     """
+    if search_minutes is not None:
+        checked_minutes(search_minutes)
     declared = load_heads(heads_file)
     asked = load_heads(heads_file, only=list(heads) if heads else None)
     moment = knowledge_moment(until) if until is not None else newest_record(records)
@@ -93,10 +100,14 @@ def train(
     workers, threads_each = _shared_out(threads, len(asked))
     lenders = frozenset(head.borrows for head in asked if head.borrows)
     city = City(known, index, moment, dates or TestDates(), seed, threads_each, lenders)
-    plans = _plans(asked, declared, city, oracles or {})
+    plans = _plans(asked, declared, city, oracles or {}, progress)
     silences = {plan.head.name: each for plan in plans if (each := silence_of(plan.head, known, moment))}
+    plans = [_as_believed(plan, silences.get(plan.head.name)) for plan in plans]
+    searches: dict[str, HeadSearch | NoSearch] = {}
     with threadpool_limits(1, user_api="blas"):  # as in _shared_out
-        trained, left_out = _train_heads(plans, silences, workers, progress)
+        if search_minutes is not None:
+            plans, searches = search_heads(plans, search_minutes)
+        trained, left_out = _train_heads(plans, silences, workers)
     judged_rows = {head.head.name: keep_judged_rows(Path(mlruns), head) for head in trained}
     passport = passport_of(
         trained,
@@ -108,12 +119,13 @@ def train(
         seed=seed,
         left_out={head: str(error) for head, error in left_out.items()},
         silences=silences,
+        searches=searches,
         judged_rows=judged_rows,
         simulated=simulated,
         revision=git_revision(Path(__file__).parent),
     )
     folder = _keep(folder_files(passport, trained, seed), Path(mlruns), export)
-    runs = _log(Path(mlruns), trained, folder, passport, progress)
+    runs = _log(Path(mlruns), trained, folder, passport, searches=searches, progress=progress)
     return TrainingResult(
         folder=export if export is not None else folder.path,
         page=_write_page(Path(mlruns), folder.version, passport),
@@ -127,26 +139,39 @@ def train(
         left_out=left_out,
         silences=silences,
         checks={head.head.name: head.checks for head in trained},
+        searches={head.head.name: searches[head.head.name] for head in trained if searches},
     )
 
 
 def _plans(
-    asked: Sequence[Head], declared: Sequence[Head], city: City, oracles: Mapping[str, Oracle]
+    asked: Sequence[Head],
+    declared: Sequence[Head],
+    city: City,
+    oracles: Mapping[str, Oracle],
+    progress: Progress,
 ) -> list[HeadTraining]:
     """What is to be trained: a head may borrow from one of the same file that is not asked for itself."""
     every = {head.name: head for head in declared}
-    return [HeadTraining(head, city, every.get(head.borrows or ""), oracles.get(head.name)) for head in asked]
+    return [
+        HeadTraining(head, city, every.get(head.borrows or ""), oracles.get(head.name), progress)
+        for head in asked
+    ]
+
+
+def _as_believed(plan: HeadTraining, silence: Silence | None) -> HeadTraining:
+    """The training, of a silent head as of its newest outcome."""
+    return plan if silence is None else replace(plan, city=replace(plan.city, until=silence.newest))
 
 
 def _train_heads(
-    plans: Sequence[HeadTraining], silences: Mapping[str, Silence], workers: int, progress: Progress
+    plans: Sequence[HeadTraining], silences: Mapping[str, Silence], workers: int
 ) -> tuple[list[TrainedHead], dict[str, NotEnoughData]]:
-    """The heads that can be trained, a silent one as of its newest outcome, and why the others cannot."""
+    """The heads that can be trained, side by side, and why the others cannot."""
 
     def task(plan: HeadTraining) -> Callable[[Progress], TrainedHead | NotEnoughData]:
         return lambda told: _trained(replace(plan, progress=told), silences.get(plan.head.name))
 
-    found = side_by_side([task(plan) for plan in plans], workers, progress)
+    found = side_by_side([task(plan) for plan in plans], workers, plans[0].progress)
     trained = [one for one in found if isinstance(one, TrainedHead)]
     left_out = {
         plan.head.name: one for plan, one in zip(plans, found, strict=True) if isinstance(one, NotEnoughData)
@@ -157,9 +182,8 @@ def _train_heads(
 
 
 def _trained(plan: HeadTraining, silence: Silence | None) -> TrainedHead | NotEnoughData:
-    believed = silence.newest if silence is not None else plan.city.until
     try:
-        head = replace(plan, city=replace(plan.city, until=believed)).train()
+        head = plan.train()
     except NotEnoughData as error:
         return error
     return replace(head, checks=[outcomes_delivered(silence), *head.checks])
@@ -213,20 +237,22 @@ def _log(
     trained: list[TrainedHead],
     folder: VerifiedFolder,
     passport: dict[str, Any],
+    *,
+    searches: Mapping[str, HeadSearch | NoSearch],
     progress: Progress,
 ) -> dict[str, dict[str, str]]:
     runs = {}
     with tracking(mlruns) as mlflow:
         for place, head in enumerate(trained):
             progress("登记 / MLflow", place, len(trained))
-            material = _material(head, passport["seed"])
+            material = _material(head, passport["seed"], searches.get(head.head.name))
             runs[head.head.name] = log_training(mlflow, mlruns, head, folder, passport, material=material)
         progress("登记 / MLflow", len(trained), len(trained))
     return runs
 
 
-def _material(head: TrainedHead, seed: int) -> RunMaterial:
-    """What the plots of a run are drawn from: the judged rows' risks, and contributions to some of them."""
+def _material(head: TrainedHead, seed: int, search: HeadSearch | NoSearch | None) -> RunMaterial:
+    """What the plots of a run are drawn from: the judged rows' risks, and contributions to some of them; and tables."""
     chosen = np.sort(np.random.default_rng(seed).permutation(len(head.test_risk))[:ROWS_TO_EXPLAIN])
     features = pd.DataFrame(head.test.features[chosen], columns=list(head.names))
     model = head.model
@@ -237,6 +263,7 @@ def _material(head: TrainedHead, seed: int) -> RunMaterial:
         features=features,
         contributions=pd.DataFrame(contributions, columns=[*head.names, EXPECTED]),
         points=model.scorecard.points_table() if model.scorecard is not None else None,
+        trials=search.search.table() if isinstance(search, HeadSearch) else None,
     )
 
 

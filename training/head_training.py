@@ -136,9 +136,8 @@ class HeadTraining:
     def _tried(self, rows: HeadRows, split: Split) -> dict[str, Any] | None:
         """The contenders' figures at an older origin; None where it has too few outcomes to say anything."""
         assert split.test is not None and split.test_known_at is not None
-        try:
-            fitting = self._fitting(rows, split, f"试训 / trial {split.test.first:%Y}")
-        except NotEnoughData:
+        fitting = self.fitting_if_enough(rows, split, f"试训 / trial {split.test.first:%Y}")
+        if fitting is None:
             return None
         test = rows.slice(split.test, split.test_known_at)
         counts = self._counts(fitting) | test.counts(self.head, "test", self.city.records)
@@ -147,6 +146,13 @@ class HeadTraining:
         judge = Judge(self.head, self.city, rows, split)
         figures = judge.older(test, fitting.contenders(self._kinds), _prior(fitting))
         return {"dates": split.dates(), "counts": counts, "figures": figures}
+
+    def fitting_if_enough(self, rows: HeadRows, split: Split, purpose: str) -> Fitting | None:
+        """What contenders are fitted from at a split; None where it has too few outcomes to fit anything."""
+        try:
+            return self._fitting(rows, split, purpose)
+        except NotEnoughData:
+            return None
 
     def _fitting(self, rows: HeadRows, split: Split, purpose: str) -> Fitting:
         """The slices of a split, with enough outcomes, and what the lender could have lent by then."""

@@ -18,6 +18,7 @@ from training.report_parts import (
     percent,
     with_interval,
 )
+from training.search_sections import search_sentences, search_tables
 from training.split_timeline import split_timeline
 
 STATES: Mapping[str, Said] = {
@@ -111,8 +112,13 @@ def choice_section(head: Mapping[str, Any]) -> Section:
         f"采用：{chosen.zh}。由较早的起点选定，再用最新的一段评价；最新一段不参与选择。",
         f"Chosen: {chosen.en}. It is chosen by the older origins and judged on the newest rows, which have no part in the choice.",
     )
-    tables = [Table(Said("各起点的结果", "Figures of each origin"), header, rows)]
-    return Section(Said("怎样选定模型", "How the model was chosen"), [said], tables + _candidates(head))
+    search = head.get("search")
+    tables = [Table(Said("各起点的结果", "Figures of each origin"), header, rows), *_candidates(head)]
+    return Section(
+        Said("怎样选定模型", "How the model was chosen"),
+        [said, *search_sentences(search)],
+        [*tables, *search_tables(search)],
+    )
 
 
 def _first_of_test(origin: Mapping[str, Any]) -> str | None:

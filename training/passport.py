@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from training.head_training import TrainedHead
 from training.model_folder import EXAMPLES, HEADS, PASSPORT, TESTED, VerifiedFolder, as_json
 from training.outcome_silence import Silence
 from training.risk_model import RiskModel
+from training.searched_heads import HeadSearch, NoSearch
 
 if TYPE_CHECKING:
     from features.catalogue import Catalogue
@@ -42,6 +44,7 @@ def passport_of(
     seed: int,
     left_out: dict[str, str],
     silences: dict[str, Silence],
+    searches: Mapping[str, HeadSearch | NoSearch],
     judged_rows: dict[str, dict[str, Any]],
     simulated: bool,
     revision: str | None,
@@ -62,7 +65,10 @@ def passport_of(
         "seed": seed,
         "simulated": simulated,
         "scheme": SCHEME,
-        "heads": {head.head.name: _head(head, judged_rows[head.head.name]) for head in trained},
+        "heads": {
+            head.head.name: _head(head, judged_rows[head.head.name], searches.get(head.head.name))
+            for head in trained
+        },
         "heads_left_out": left_out,
         "warnings": {head: silence.as_json() for head, silence in silences.items()},
     }
@@ -112,7 +118,9 @@ def reference_profile(rows: pd.DataFrame) -> dict[str, Any]:
     return {"rows": len(rows), "at": list(QUANTILES), "features": profile}
 
 
-def _head(trained: TrainedHead, judged_rows: dict[str, Any]) -> dict[str, Any]:
+def _head(
+    trained: TrainedHead, judged_rows: dict[str, Any], search: HeadSearch | NoSearch | None
+) -> dict[str, Any]:
     return {
         "definition": trained.head.definition(),
         "chosen": trained.chosen,
@@ -128,4 +136,5 @@ def _head(trained: TrainedHead, judged_rows: dict[str, Any]) -> dict[str, Any]:
         "importance": trained.importance,
         "judged_rows": judged_rows,
         "reference_profile": reference_profile(trained.reference),
+        **({} if search is None else {"search": search.as_json()}),
     }

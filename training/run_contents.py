@@ -31,7 +31,8 @@ class RunMaterial:
 
     `happened` and `risk`: the newest test rows and their risk by the judged model. `features` and
     `contributions`: the same sample of rows, as `RiskModel.contributions` gives them; some hundreds are enough.
-    `points`: the points table of the kept model's scorecard, where it has one.
+    `points`: the points table of the kept model's scorecard, where it has one. `trials`: a row a trial of the search of
+    its parameters, where there was one.
     """
 
     happened: np.ndarray
@@ -39,6 +40,7 @@ class RunMaterial:
     features: pd.DataFrame
     contributions: pd.DataFrame
     points: pd.DataFrame | None = None
+    trials: pd.DataFrame | None = None
 
 
 def flat_figures(evaluation: Mapping[str, Any]) -> dict[str, float]:
@@ -89,8 +91,16 @@ def run_parameters(
         "feature_count": len(passport["features"]),
         **_dates("kept", head.get("kept")),
         **_dates("tested", head.get("tested")),
+        **_search(head.get("search") or {}),
     }
     return {name: _text(value) for name, value in parameters.items()}
+
+
+def _search(search: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked of the search of parameters and what came of it; nothing where none was asked for."""
+    told = {name: search[name] for name in ("minutes", "trials", "pruned", "is_taken") if name in search}
+    told |= {f"{name}.log_loss": search[name]["log_loss"] for name in ("declared", "found") if name in search}
+    return {f"search.{name}": value for name, value in told.items()}
 
 
 def origins_of(head: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -210,6 +220,8 @@ def run_files(head: str, passport: Mapping[str, Any], material: RunMaterial | No
         return files
     if material.points is not None:
         files["scorecard_points.csv"] = material.points.to_csv(index=False).encode("utf-8")
+    if material.trials is not None:
+        files["search_trials.csv"] = material.trials.to_csv(index=False).encode("utf-8")
     plots = run_plots(
         about.get("metrics") or {},
         happened=material.happened,

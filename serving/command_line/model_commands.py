@@ -80,6 +80,12 @@ def train(
     name: Annotated[str | None, typer.Option(help="Name of the run in MLflow.")] = None,
     export: Annotated[Path | None, typer.Option(help="Also write the model folder here.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 1,
+    search: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES", help="First search the trees' parameters, for so many minutes in all."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """训练模型。 Train, evaluate, register.
@@ -88,14 +94,22 @@ def train(
     first, and its fingerprint is logged.
 
     \b
+    --search only sees the older origins, never the newest, which judges. It ends with the line to write
+    into the heads file. How many trials the minutes allow depends on the machine.
+
+    \b
     Examples:
       siterisk train
       siterisk train --until 2026-06-30 --head accident --head defect
       siterisk train --records my_records/ --heads my_heads.yaml --export model/
+      siterisk train --head hazard --search 10
     """
     from training.champion_alias import repair
     from training.experiment import train as run_training
+    from training.search import checked_minutes
 
+    if search is not None:
+        checked_minutes(search)
     settings = _settings()
     for behind in repair(mlruns=settings.mlruns, home=settings.home):
         say(behind)
@@ -109,6 +123,7 @@ def train(
             mlruns=settings.mlruns,
             export=export,
             seed=seed,
+            search_minutes=search,
             progress=progress,
         )
     tell_training(done, as_json)

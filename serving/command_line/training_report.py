@@ -43,6 +43,7 @@ def tell_training(done: TrainingResult, as_json: bool) -> None:
                 "checks": {
                     head: [check.as_json() for check in checks] for head, checks in done.checks.items()
                 },
+                "searches": {head: search.as_json() for head, search in done.searches.items()},
                 "page": str(done.page),
                 "warnings": {head: silence.as_json() for head, silence in done.silences.items()},
             }
@@ -57,6 +58,7 @@ def training_table(done: TrainingResult) -> str:
     """A line for each head trained, why another was not, and whose outcomes have fallen silent."""
     rows = [_row(head, figures, done.registered[head]) for head, figures in done.figures.items()]
     left_out = [f"{head}: 未训练 / left out: {why.zh} {why.en}" for head, why in done.left_out.items()]
+    searched = [_searched(head, search.as_json()) for head, search in done.searches.items()]
     silent = [f"{silence.zh} {silence.en}" for silence in done.silences.values()]
     told = [
         _failed(head, check)
@@ -64,7 +66,21 @@ def training_table(done: TrainingResult) -> str:
         for check in checks
         if check.state == "failed" and check.code != SILENCE
     ]
-    return "\n".join([table(rows, HEADER), *left_out, *silent, *told])
+    return "\n".join([table(rows, HEADER), *left_out, *silent, *told, *searched])
+
+
+def _searched(head: str, search: dict[str, Any]) -> str:
+    """What the search of a head's parameters came to, and the line of the heads file that keeps what it found."""
+    import yaml
+
+    from training.search_sections import search_sentences
+
+    told = search_sentences(search)[0]
+    if not search.get("is_taken"):
+        return f"{head}: {told.zh} {told.en}"
+    line = yaml.safe_dump({"trees": search["trees"]}, default_flow_style=None, sort_keys=False, width=1000)
+    keep = "写入目标文件即可保留，下次无需搜索 / to keep it without another search, in the heads file"
+    return f"{head}: {told.zh} {told.en}\n{keep}:\n    {line.strip()}"
 
 
 def _failed(head: str, check: Verdict) -> str:
