@@ -77,7 +77,7 @@ def _of_seed(seed: int, variance: float, given: argparse.Namespace) -> dict[str,
         city = Path(folder) / "city"
         write_city(city, projects=given.projects, years=given.years, seed=seed, variance=variance)
         done = train(
-            _records(city),
+            written_records(city),
             mlruns=Path(folder) / "mlruns",
             heads=[HEAD],
             seed=seed,
@@ -92,7 +92,7 @@ def _of_seed(seed: int, variance: float, given: argparse.Namespace) -> dict[str,
         return found | {"variance": variance, "seed": seed}
 
 
-def _records(city: Path) -> Records:
+def written_records(city: Path) -> Records:
     """The city's tables without the intake, which every row of a written city passes."""
     tables = read_city(city)
     written = [name for name in contracts() if (city / f"{name}.parquet").exists()]
