@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from data_contracts.progress import Progress
 from training.borrowing import Lent
@@ -18,8 +19,12 @@ from training.head_rows import Slice
 from training.heads import BOOSTED, BORROWING, PLAIN, TREES
 from training.model_folder import as_json
 from training.normal_scores import NormalScores
+from training.project_draws import whole_projects
 from training.scorecard_fitting import CardFit, fit_scorecard
 from training.trees import BinnedRows, fit_trees
+
+# Thirty points are told by so many rows as well as by all of them, where outcomes are not rare.
+MOST_ROWS_OF_CARD, FEWEST_OUTCOMES_OF_CARD = 200_000, 5_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Fitting:
     def _card(self, lent: Lent | None) -> CardFit:
         step = f"{self.purpose} 评分卡 / scorecard {self.name}"
         self.progress(step, 0, 1)
-        older, later = (self._card_rows(rows, lent) for rows in (self.older, self.later))
+        older, later = (self._card_rows(rows, lent) for rows in (self._older_of_cards, self.later))
         lender = lent.head if lent is not None else ""
         fitted = fit_scorecard(older, later, self.names, self.directions, scores=self._scores, lender=lender)
         self.progress(step, 1, 1)
@@ -82,6 +87,14 @@ class Fitting:
     @cached_property
     def _scores(self) -> dict[int, NormalScores]:
         return scores_of(self.older.features, self.strictness)
+
+    @cached_property
+    def _older_of_cards(self) -> Slice:
+        """The older rows; of very many, with outcomes enough, those of some projects."""
+        project = pd.factorize(self.older.pairs["project_id"])[0]
+        kept = whole_projects(project, most_rows=MOST_ROWS_OF_CARD, seed=0)
+        enough = self.older.happened[kept].sum() >= FEWEST_OUTCOMES_OF_CARD
+        return self.older.only(kept) if enough and not kept.all() else self.older
 
     def _card_rows(self, rows: Slice, lent: Lent | None) -> CardRows:
         if lent is None:

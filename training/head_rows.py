@@ -34,6 +34,11 @@ class Slice(UsedRows):
         """Features and what happened, as trees take them."""
         return Labelled(self.features, self.happened)
 
+    def only(self, kept: np.ndarray) -> Slice:
+        """The rows that `kept` marks."""
+        pairs = self.pairs[kept].reset_index(drop=True)
+        return Slice(pairs, self.happened[kept], self.known_at, np.asfortranarray(self.features[kept]))
+
     def counts(self, head: Head, name: str, records: Records) -> dict[str, int]:
         """How many rows, positive rows and distinct outcomes there are, under the name of the slice."""
         return {
