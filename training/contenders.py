@@ -24,7 +24,7 @@ from training.scorecard_fitting import CardFit, fit_scorecard
 from training.trees import BinnedRows, fit_trees
 
 # Thirty points are told by so many rows as well as by all of them, where outcomes are not rare.
-MOST_ROWS_OF_CARD, FEWEST_OUTCOMES_OF_CARD = 200_000, 5_000
+MOST_ROWS_OF_CARD, FEWEST_OUTCOMES_OF_CARD = 100_000, 5_000
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from training.card_inputs import CardInputs
 ENLARGED = 10.0
 _STEPS = 50
 # From weights that are nearly right the usual tolerance would be met before the first step.
-_TOLERANCE = 1e-7
+_TOLERANCE = 1e-5
 
 
 class Weights(NamedTuple):
