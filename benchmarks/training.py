@@ -91,12 +91,13 @@ def main() -> None:
 
 
 def of_so_many(catalogue: Catalogue, features: int) -> Catalogue:
-    """The catalogue with its first so many model features, and all that rules and audits read."""
+    """The catalogue with its first so many model features, and all others kept from models."""
     kept = set(catalogue.names[:features])
-    return replace(
-        catalogue,
-        features=tuple(each for each in catalogue.features if not each.in_model or each.name in kept),
+    named = (
+        each if each.name in kept or not each.in_model else replace(each, in_model=False)
+        for each in catalogue.features
     )
+    return replace(catalogue, features=tuple(named))
 
 
 @dataclass

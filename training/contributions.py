@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import InvalidInput
 from training import contribution_kernels as kernels
+from training.block_predictions import in_blocks
 from training.booster_trees import BoosterTrees, booster_trees
 from training.leaf_groups import TooManyFeatures
 from training.leaf_tables import LeafTables, leaf_tables
@@ -130,4 +131,4 @@ def _tables_or_booster(trees: BoosterTrees, text: str) -> LeafTables | lightgbm.
 def _by_lightgbm(booster: lightgbm.Booster, rows: np.ndarray, threads: int) -> NDArray[np.float64]:
     if not len(rows):
         return _by_lightgbm(booster, np.zeros((1, rows.shape[1])), 1)[:0]
-    return np.asarray(booster.predict(rows, pred_contrib=True, num_threads=threads), np.float64)
+    return in_blocks(booster, rows, threads=threads, pred_contrib=True).astype(np.float64, copy=False)

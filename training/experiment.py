@@ -190,14 +190,16 @@ def _trained(plan: HeadTraining, silence: Silence | None) -> TrainedHead | NotEn
 
 
 def _shared_out(threads: int | None, heads: int) -> tuple[int, int]:
-    """How many heads are trained at a time, and on how many threads each.
+    """How many heads are trained at a time, and on how many threads of LightGBM each.
 
-    Unless told otherwise the heads take all cores, and the threads of each all but one: threads that wait for
-    one another on a busy core take many times as long.
+    Side by side each has one, because all calls of LightGBM in a process have to say the same
+    (`training.block_predictions`); one head more than cores keeps these busy to the end. A head alone has all cores but
+    one: threads that wait for one another on a busy core take many times as long.
     """
     cores = threads or os.cpu_count() or 1
-    workers = min(heads, cores)
-    return workers, max((threads or cores - 1) // workers, 1)
+    if heads > 1 and cores > 1:
+        return min(heads, cores + 1), 1
+    return 1, threads or max(cores - 1, 1)
 
 
 def newest_record(records: Records) -> pd.Timestamp:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_contracts.errors import ModelInvalid
+from training.block_predictions import in_blocks
 from training.scorecard import Scorecard
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 SCORECARD, BOOSTER, CALIBRATION = "scorecard.json", "booster.txt", "calibration.json"
 BORROWED = "borrowed/"
-# Below this many rows one thread answers sooner than several can be woken.
-ROWS_FOR_THREADS = 2000
 
 
 @dataclass(frozen=True)
@@ -136,9 +135,7 @@ def raw_scores(booster: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
     """The raw score of each row of `features`."""
     if not len(features):
         return np.empty(0)
-    threads = 1 if len(features) < ROWS_FOR_THREADS else 0
-    features = np.ascontiguousarray(features)
-    return np.asarray(booster.predict(features, raw_score=True, num_threads=threads))
+    return in_blocks(booster, features, raw_score=True)
 
 
 def calibrated(log_odds: np.ndarray, slope: float, intercept: float) -> np.ndarray:
