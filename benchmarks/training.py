@@ -7,7 +7,8 @@ all contenders, the trees that are lent, evaluation with intervals, plots and re
 finished matrix to the registered model; index and features are told apart. `bare` is `lightgbm.train` once more for each
 set of trees that was fitted: the same rows, parameters, threads and rounds, binning included, and nothing else.
 Prints a table and a last line of JSON: `ratio` is the training over `bare`, `peak_mb` the most memory that the whole
-process held, `rows` and `features` the size of the matrix. About forty minutes.
+process held, `rows` the most rows that trees were fitted on; the matrix, with calibration and test, has half as many again.
+About half an hour.
 """
 
 from __future__ import annotations
