@@ -169,6 +169,8 @@ def _summary(found: dict[float, list[dict[str, Any]]]) -> dict[str, Any]:
     means = {name: round(float(np.mean([one[name] for one in declared])), 4) for name in MEANS}
     pooled = sum(one["observed"] for one in declared) / sum(one["expected"] for one in declared)
     slope = float(np.mean([one["slope"]["mean"] for one in declared]))
+    top = float(np.mean([one["observed_expected_top_decile"]["mean"] for one in declared]))
+    skill = [one["log_loss_skill"] for one in declared]
     shares = {
         name: sum(one.get(name, 0) for one in declared)
         for name in ("weighted_covers", "quarters", "naive_covers", "years")
@@ -181,7 +183,10 @@ def _summary(found: dict[float, list[dict[str, Any]]]) -> dict[str, Any]:
         "simulated": True,
         **means,
         "observed_expected": round(pooled, 4),
+        "observed_expected_top_decile": round(top, 4),
         "slope": round(slope, 4),
+        "log_loss_skill": round(float(np.mean([one["mean"] for one in skill])), 4),
+        "lowest_of_skill_intervals": round(min(one["low"] for one in skill), 4),
         **shares,
         "by_variance": others,
     }
