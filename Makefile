@@ -38,7 +38,7 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	.ci/debian "python3-venv=$$python -c 'import venv, ensurepip'" 'libgomp1=ls /usr/lib/*/libgomp.so.1 /usr/lib64/libgomp.so.1 2>/dev/null | grep -q .' || exit 1; \
 	echo "Preparing $(VENV) with $$($$python --version); about two minutes / 正在准备运行环境，约需两分钟"; \
 	"$$python" -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements.lock \
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-compile --require-hashes -r requirements.lock \
 		| awk '/^Collecting/ { n++; if (n % 20 == 0) print "  " n " packages / 个软件包" } \
 			/^Installing collected/ { print "  unpacking, about a minute / 正在安装，约一分钟" } { fflush() }'
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -9,6 +9,7 @@ import pytest
 
 from data_contracts.record_store import RecordStore
 from tests.postgresql_server import PostgresqlServer
+from tests.registered_models import empty_mlruns
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,12 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's folder before any training: making its database takes seconds."""
+    return empty_mlruns(tmp_path_factory.mktemp("empty") / "mlruns")
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from data_contracts.records import Records, open_records
 from data_contracts.synthetic_city.city import write_city
 from serving.command_line.training_report import training_table
 from tests.outcome_city import outcome_city
+from tests.registered_models import empty_mlruns
 from training.experiment import TrainingResult, train
 from training.heads import load_heads
 from training.judged_rows import read_judged_rows
@@ -42,8 +43,8 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    mlruns = tmp_path_factory.mktemp("training") / "mlruns"
+def trained(untrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    mlruns = empty_mlruns(tmp_path_factory.mktemp("training") / "mlruns", untrained)
     records = outcome_city()
     return Trained(
         records, mlruns, train(records, until=UNTIL, mlruns=mlruns, heads=HEADS, name="spring", threads=1)
@@ -51,9 +52,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture(scope="module")
-def searched(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def searched(trained: Trained, untrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Every head of the design with the shortest of searches, its folder exported."""
-    mlruns = tmp_path_factory.mktemp("searched")
+    mlruns = empty_mlruns(tmp_path_factory.mktemp("searched") / "mlruns", untrained)
     done = train(
         trained.records, mlruns=mlruns, export=mlruns / "model", until=UNTIL, search_minutes=0.001, threads=1
     )
@@ -80,13 +81,14 @@ def test_a_training_finds_what_tells_sites_apart(trained: Trained) -> None:
 
 
 def test_the_same_snapshot_and_seed_give_the_same_models_with_any_number_of_threads(
-    trained: Trained, tmp_path: Path
+    trained: Trained, untrained: Path, tmp_path: Path
 ) -> None:
-    again = train(trained.records, until=UNTIL, mlruns=tmp_path, heads=HEADS, threads=2)
+    mlruns = empty_mlruns(tmp_path / "mlruns", untrained)
+    again = train(trained.records, until=UNTIL, mlruns=mlruns, heads=HEADS, threads=2)
     assert models(again) == models(trained.result)
 
 
-def test_nothing_recorded_after_until_is_read_for_anything(tmp_path: Path) -> None:
+def test_nothing_recorded_after_until_is_read_for_anything(untrained: Path, tmp_path: Path) -> None:
     records, until = outcome_city(), "2025-06-30"
     later = pd.DataFrame(
         [
@@ -110,13 +112,15 @@ def test_nothing_recorded_after_until_is_read_for_anything(tmp_path: Path) -> No
         }
     )
     # The accident head borrows the hazard head: what reaches either shows.
-    plain = train(records, until=until, mlruns=tmp_path / "a", heads=["accident"])
-    also = train(disturbed, until=until, mlruns=tmp_path / "b", heads=["accident"])
+    plain = train(records, until=until, mlruns=empty_mlruns(tmp_path / "a", untrained), heads=["accident"])
+    also = train(disturbed, until=until, mlruns=empty_mlruns(tmp_path / "b", untrained), heads=["accident"])
     assert models(also) == models(plain)
     assert also.figures == plain.figures
 
 
-def test_labels_are_believed_only_as_far_as_their_outcomes_were_delivered(tmp_path: Path) -> None:
+def test_labels_are_believed_only_as_far_as_their_outcomes_were_delivered(
+    untrained: Path, tmp_path: Path
+) -> None:
     records = outcome_city()
     delivered = records.table("accidents")[lambda table: table["recorded_at"] <= pd.Timestamp("2025-06-30")]
     stopped = Records.from_tables(
@@ -126,7 +130,8 @@ def test_labels_are_believed_only_as_far_as_their_outcomes_were_delivered(tmp_pa
             "accidents": delivered,
         }
     )
-    done = train(stopped, until=UNTIL, mlruns=tmp_path, heads=HEADS, threads=1)
+    mlruns = empty_mlruns(tmp_path / "mlruns", untrained)
+    done = train(stopped, until=UNTIL, mlruns=mlruns, heads=HEADS, threads=1)
     newest = delivered["recorded_at"].max()
     (silence,) = done.silences.values()
     assert (silence.code, silence.head, silence.table) == ("TRN001", "accident", "accidents")
@@ -282,8 +287,10 @@ def test_when_no_head_can_be_trained_every_reason_is_given(trained: Trained, tmp
 
 
 def test_a_synthetic_city_of_three_years_gives_a_defect_head_that_beats_the_past_count(
+    untrained: Path,
     tmp_path: Path,
 ) -> None:
     write_city(tmp_path / "city", projects=200, years=3, seed=3, last_day=dt.date(2025, 12, 31))
-    done = train(open_records(tmp_path / "city"), mlruns=tmp_path / "mlruns", heads=["defect"])
+    mlruns = empty_mlruns(tmp_path / "mlruns", untrained)
+    done = train(open_records(tmp_path / "city"), mlruns=mlruns, heads=["defect"])
     assert done.figures["defect"]["gains"]["past_violations"]["auc"]["low"] > 0

@@ -118,11 +118,11 @@ def promoter() -> Iterator[Promoter]:
 
 @pytest.fixture(scope="module")
 def installation(
-    tmp_path_factory: pytest.TempPathFactory, promoter: Promoter
+    untrained: Path, tmp_path_factory: pytest.TempPathFactory, promoter: Promoter
 ) -> tuple[Path, Path, list[str]]:
     """Three trainings of one head, the first of them in force, and the versions of their folders."""
     folder = tmp_path_factory.mktemp("killed")
-    mlruns = empty_mlruns(folder / "mlruns")
+    mlruns = empty_mlruns(folder / "mlruns", untrained)
     versions = [
         register(mlruns, training_files(mlruns, heads=["accident"], seed=seed)).version for seed in (1, 2, 3)
     ]

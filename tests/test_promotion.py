@@ -38,12 +38,6 @@ Installation = tuple[Path, Path]
 
 
 @pytest.fixture(scope="module")
-def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's folder before any training: making its database takes seconds."""
-    return empty_mlruns(tmp_path_factory.mktemp("empty") / "mlruns")
-
-
-@pytest.fixture(scope="module")
 def two_trainings(untrained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """MLflow's folder after two trainings of two heads, half a year apart, and the versions of their folders."""
     mlruns = empty_mlruns(tmp_path_factory.mktemp("two") / "mlruns", untrained)
