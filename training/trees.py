@@ -24,7 +24,7 @@ DEFAULTS: Mapping[str, Any] = {
     "bagging_freq": 1,
     "max_bin": 127,
     "num_boost_round": 800,
-    "early_stopping_rounds": 40,
+    "early_stopping_rounds": 30,
 }
 # A slice with a handful of outcomes may want to stop at once; fewer rounds than this rank nobody.
 FEWEST_ROUNDS = 30
