@@ -1,7 +1,8 @@
 """LightGBM's predictions in blocks of rows, each with one of its threads, on as many threads of ours as are wanted.
 
 How many threads LightGBM uses is one number for the whole process, set by every call that says it. A call
-that sets another while the buffers of a first one are in use ends the process. So every call says one.
+that sets another while the buffers of a first one are in use ends the process. So every call that may meet another
+says one; the trees of a head that is trained alone meet none.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 
 from training.normal_scores import NormalScores
 
-# Quantiles of every second or third row, by date and site, are those of all rows.
+# Quantiles of about so many rows, evenly through dates and sites, are those of all rows.
 ROWS_FOR_SCORES = 50_000
 
 
