@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?=
 # Workers for the tests; each starts its own PostgreSQL. Their linear algebra has one thread each: threads that
-# wait for a busy core take twenty times as long.
+# wait for a busy core take many times as long.
 JOBS ?= 2
 FIND_PYTHON := for p in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo "$$p"; exit; }; done

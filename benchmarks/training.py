@@ -7,8 +7,8 @@ all contenders, the trees that are lent, evaluation with intervals, plots and re
 finished matrix to the registered model; index and features are told apart. `bare` is `lightgbm.train` once more for each
 set of trees that was fitted: the same rows, parameters, threads and rounds, binning included, and nothing else.
 Prints a table and a last line of JSON: `ratio` is the training over `bare`, `peak_mb` the most memory that the whole
-process held, `rows` the most rows that trees were fitted on; the matrix, with calibration and test, has half as many again.
-About half an hour.
+process held, with the rows that are kept for `bare`, and `rows` the most rows that trees were fitted on; the matrix, with
+calibration and test, has half as many again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def main() -> None:
     parser.add_argument("--projects", type=int, default=29_000)
     parser.add_argument("--years", type=int, default=6)
     parser.add_argument("--features", type=int, default=120)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--threads", type=int, help="of LightGBM; as many as siterisk train takes unless told"
+    )
     given = parser.parse_args()
     fits, clock = Fits(), StepClock()
     with tempfile.TemporaryDirectory(prefix="siterisk-benchmark-") as folder:
@@ -158,7 +160,7 @@ class Fits:
                 progress(step, done, total)
 
             text = fit_trees(rows, counted, **others)
-            self.fits.append((binned_of[id(rows)], rows.parameters, rounds[0]))
+            self.fits.append((binned_of[id(rows)], rows.parameters, rounds[0] + 1))  # the last is not told
             self.rows = max(self.rows, len(binned_of[id(rows)].happened))
             return text
 

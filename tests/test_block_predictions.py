@@ -1,4 +1,4 @@
-"""Predictions in blocks: the same bits whatever the blocks, and safe beside other calls of LightGBM."""
+"""LightGBM: the same bits whatever the blocks of a prediction, beside other calls, and on bins used before."""
 
 from __future__ import annotations
 
@@ -50,3 +50,13 @@ def test_trees_that_grow_while_others_answer_are_the_same_trees(booster: lightgb
             np.testing.assert_array_equal(
                 answer.result(), booster.predict(rows, raw_score=True, num_threads=1)
             )
+
+
+def test_trees_on_bins_that_others_were_grown_on_are_those_of_bins_of_their_own() -> None:
+    parameters = tree_parameters({"num_boost_round": 60}, [1, 0, 0], seed=1, threads=1)
+    older, later = labelled(3000, 1), labelled(1000, 2)
+    begins_at = older.features[:, 1].copy(), later.features[:, 1].copy()
+    shared = BinnedRows(older, later, NAMES, parameters)
+    alone = [fit_trees(BinnedRows(older, later, NAMES, parameters), begins_at=at) for at in (None, begins_at)]
+    assert alone[0] != alone[1]
+    assert [fit_trees(shared, begins_at=at) for at in (None, begins_at, None)] == [*alone, alone[0]]

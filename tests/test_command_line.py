@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -257,6 +258,23 @@ def test_a_step_over_a_second_keeps_its_bar_on_a_terminal(monkeypatch: pytest.Mo
     last = drawn.getvalue().split("reading")[-1]
     assert "2/2" in last
     assert "quick" not in last
+
+
+def test_steps_of_several_threads_are_told_as_steps_of_each(capsys: pytest.CaptureFixture[str]) -> None:
+    with shown_progress() as progress:
+
+        def task(step: str) -> None:
+            for done in range(14):
+                progress(step, done, 13)
+                time.sleep(0.1)
+
+        threads = [threading.Thread(target=task, args=[step]) for step in ("one", "other")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    said = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]
+    assert sorted(said) == ["one", "one …", "other", "other …"]
 
 
 def test_suggested_commands_name_this_installation() -> None:

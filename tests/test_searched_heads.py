@@ -20,12 +20,13 @@ from features.catalogue import load_catalogue
 from features.fact_index import FactIndex
 from serving.command_line.training_report import training_table
 from tests.outcome_city import outcome_city
-from training import searched_heads
+from training import contenders, searched_heads
 from training.contenders import Fitting
 from training.head_model import HeadModel
 from training.head_rows import City, HeadRows, Slice
 from training.head_training import HeadTraining
 from training.heads import HEADS_FILE, Head, load_heads
+from training.search import RANGES
 from training.search_time import Countdown, SearchTime
 from training.searched_heads import NoSearch, older_origins, search_heads
 from training.splits import Period, TestDates, evaluation_split
@@ -131,6 +132,38 @@ def test_a_head_that_lends_is_searched_first_and_on_nothing_its_borrower_could_n
     assert isinstance(told["accident"], NoSearch) and "No older origin" in told["accident"].why.en
     features = dict.fromkeys(step.split()[-1] for step in steps if step.startswith("特征"))
     assert list(features) == ["hazard", "accident"]
+
+
+def test_a_head_whose_declared_values_all_lie_outside_the_ranges_is_not_searched(city: City) -> None:
+    beyond = {name: 2 * high + 1 for name, (_, high) in RANGES.items()}
+    (plan,), told = searched(HeadTraining(HAZARD.model_copy(update={"trees": beyond}), city))
+    assert plan.head.trees == beyond
+    assert "outside its range" in table_of(told)
+
+
+def test_of_very_many_rows_a_scorecard_takes_those_of_the_same_projects_unless_outcomes_are_rare(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, rows = HeadTraining(HAZARD, city), city.rows(HAZARD, silent)
+    split = evaluation_split(HAZARD, rows.pairs["as_of"], city.until)
+
+    def slices(most: int, fewest: int) -> tuple[Fitting, tuple[Slice, Slice]]:
+        monkeypatch.setattr(contenders, "MOST_ROWS_OF_CARD", most)
+        monkeypatch.setattr(contenders, "FEWEST_OUTCOMES_OF_CARD", fewest)
+        fitting = plan.fitting_if_enough(rows, split, "")
+        assert fitting is not None
+        return fitting, fitting._of_cards
+
+    whole, both = slices(10**9, 1)
+    assert both == (whole.older, whole.later)
+    every = len(whole.older.pairs) + len(whole.later.pairs)
+    fitting, (older, later) = slices(every // 2, 1)
+    assert every // 3 < len(older.pairs) + len(later.pairs) <= every // 2
+    kept = {*older.pairs["project_id"], *later.pairs["project_id"]}
+    for some, of in ((older, fitting.older), (later, fitting.later)):
+        assert len(some.pairs) == of.pairs["project_id"].isin(kept).sum()
+    rare, both = slices(every // 2, 10**9)
+    assert both == (rare.older, rare.later)
 
 
 def test_a_head_without_trees_is_not_searched_and_that_is_said(city: City) -> None:

@@ -53,9 +53,19 @@ def test_after_a_failure_the_others_end_the_next_time_they_tell_of_their_progres
     assert len(told_of) < LONG
 
 
-def test_of_several_failures_that_of_the_first_task_is_told() -> None:
+def test_of_several_failures_that_of_the_first_task_is_told_whichever_came_first() -> None:
+    failed = threading.Event()
+
+    def first(told: Progress) -> int:
+        assert failed.wait(30)
+        raise InvalidInput(zh="the first", en="the first")
+
+    def second(told: Progress) -> int:
+        failed.set()
+        raise InvalidInput(zh="the second", en="the second")
+
     with pytest.raises(InvalidInput, match="the first"):
-        side_by_side([failing("the first"), failing("the second")], 1, silent)
+        side_by_side([first, second], 2, silent)
 
 
 def test_a_program_that_is_stopped_waits_for_nothing_but_the_step_under_way(

@@ -78,7 +78,7 @@ class Fitting:
     def _card(self, lent: Lent | None) -> CardFit:
         step = f"{self.purpose} 评分卡 / scorecard {self.name}"
         self.progress(step, 0, 1)
-        older, later = (self._card_rows(rows, lent) for rows in (self._older_of_cards, self.later))
+        older, later = (self._card_rows(rows, lent) for rows in self._of_cards)
         lender = lent.head if lent is not None else ""
         fitted = fit_scorecard(older, later, self.names, self.directions, scores=self._scores, lender=lender)
         self.progress(step, 1, 1)
@@ -89,12 +89,15 @@ class Fitting:
         return scores_of(self.older.features, self.strictness)
 
     @cached_property
-    def _older_of_cards(self) -> Slice:
-        """The older rows; of very many, with outcomes enough, those of some projects."""
-        project = pd.factorize(self.older.pairs["project_id"])[0]
-        kept = whole_projects(project, most_rows=MOST_ROWS_OF_CARD, seed=0)
-        enough = self.older.happened[kept].sum() >= FEWEST_OUTCOMES_OF_CARD
-        return self.older.only(kept) if enough and not kept.all() else self.older
+    def _of_cards(self) -> tuple[Slice, Slice]:
+        """The older and the later rows; of very many, with outcomes enough, those of the same projects."""
+        slices = self.older, self.later
+        project = pd.factorize(pd.concat([rows.pairs["project_id"] for rows in slices]))[0]
+        kept = np.split(whole_projects(project, most_rows=MOST_ROWS_OF_CARD, seed=0), [len(self.older.pairs)])
+        outcomes = sum(rows.happened[some].sum() for rows, some in zip(slices, kept, strict=True))
+        if outcomes < FEWEST_OUTCOMES_OF_CARD or len(project) <= MOST_ROWS_OF_CARD:
+            return slices
+        return self.older.only(kept[0]), self.later.only(kept[1])
 
     def _card_rows(self, rows: Slice, lent: Lent | None) -> CardRows:
         if lent is None:
@@ -106,7 +109,7 @@ class Fitting:
         )
 
     def _card_files(self, fitted: CardFit) -> dict[str, bytes]:
-        numbers = fit_calibration(fitted.later_log_odds, self.later.happened)
+        numbers = fit_calibration(fitted.later_log_odds, self._of_cards[1].happened)
         return self._with_card(fitted.card) | {CALIBRATION: self._calibration(numbers)}
 
     def _with_card(self, card: Any) -> dict[str, bytes]:

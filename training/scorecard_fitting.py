@@ -48,7 +48,7 @@ def fit_scorecard(
 ) -> CardFit:
     """A scorecard of at most thirty features; `directions` are 1, -1 or 0 as the catalogue expects.
 
-    `scores` are those of the features that may enter, by their place (`scores_of` the rows). The same rows give
+    `scores` are those of the features that may enter, by their place (`scores_of` these rows or more). The same rows give
     the same card. `lender` names the head whose log-odds are borrowed; a card that would turn its order round borrows nothing.
     """
     screened = CardInputs.of(rows, _screened(rows, scores))

@@ -90,10 +90,10 @@ def search_parameters(
 ) -> Search:
     """Try `declared` and then, while there is time, other parameters; a trial that has begun is finished.
 
-    A declared value outside its range is the declarer's choice and is not searched. The same origins and seed propose
-    the same trials in the same order; how many there are depends on the time.
+    Of `declared` those that `searchable` names are searched; there is at least one. The same origins and seed propose the
+    same trials in the same order; how many there are depends on the time.
     """
-    searched = {name: declared[name] for name in RANGES if _within(declared[name], *RANGES[name])}
+    searched = {name: declared[name] for name in searchable(declared)}
     study = _study(seed)
     study.enqueue_trial(searched)
     trials: list[Trial] = []
@@ -102,6 +102,19 @@ def search_parameters(
         proposed = {name: _proposed(asked, name) for name in searched}
         trials.append(_tried(study, asked, proposed if trials else searched, origins))
     return Search(tuple(trials))
+
+
+def searchable(declared: Parameters) -> list[str]:
+    """The parameters that can be searched: a declared value outside its range is the declarer's choice, and stays.
+
+    >>> searchable({name: 5 for name in RANGES} | {"num_leaves": 7.5})
+    ['max_depth', 'lambda_l2']
+    """
+    return [
+        name
+        for name, (low, high) in RANGES.items()
+        if low <= declared[name] <= high and (isinstance(low, float) or float(declared[name]).is_integer())
+    ]
 
 
 def checked_minutes(minutes: float) -> float:
@@ -152,7 +165,3 @@ def _tried(
             return Trial(dict(parameters), mean, is_pruned=True)
     study.tell(asked, mean)
     return Trial(dict(parameters), mean, is_pruned=False)
-
-
-def _within(value: float, low: float, high: float) -> bool:
-    return low <= value <= high

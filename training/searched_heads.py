@@ -21,7 +21,7 @@ from training.head_training import HeadTraining
 from training.heads import BOOSTED, TREES, Contender, Head
 from training.measures import losses
 from training.report_parts import Said
-from training.search import RANGES, Parameters, Search, SearchedOrigin, search_parameters
+from training.search import RANGES, Parameters, Search, SearchedOrigin, search_parameters, searchable
 from training.search_time import Clock, Countdown, SearchTime
 from training.splits import Period, Split, evaluation_split, origins
 from training.trees import DEFAULTS, tree_parameters
@@ -29,6 +29,10 @@ from training.trees import DEFAULTS, tree_parameters
 WITHOUT_TREES = Said(
     "参选模型中没有用到树的（trees、boosted_scorecard），没有参数可搜索。",
     "No contender has trees (trees, boosted_scorecard), so there is nothing to search.",
+)
+OUTSIDE = Said(
+    "声明的参数都在搜索范围之外，没有参数可搜索。",
+    "Every declared parameter lies outside its range, so there is nothing to search.",
 )
 WITHOUT_ORIGIN = Said(
     "没有可试的较早起点（记录太短或结果太少），参数保持原声明。",
@@ -127,6 +131,9 @@ def _searched(
 ) -> HeadSearch | NoSearch:
     head, kind = plan.head, searched_kind(plan.head)
     assert kind is not None
+    declared = {name: {**DEFAULTS, **head.trees}[name] for name in RANGES}
+    if not searchable(declared):
+        return NoSearch(given.minutes, OUTSIDE)
     try:
         rows = plan.city.rows(head, plan.progress)
         known_at = min([_judged_from(plan, rows.pairs["as_of"]), *_judged_with_it(plan, plans)])
@@ -139,7 +146,6 @@ def _searched(
     tried = older_origins(quiet, rows, known_at)
     if not tried:
         return NoSearch(given.minutes, WITHOUT_ORIGIN)
-    declared = {name: {**DEFAULTS, **head.trees}[name] for name in RANGES}
     found = search_parameters(
         list(tried.values()), declared, seed=plan.city.seed, has_time=countdown.has_time
     )

@@ -36,7 +36,7 @@ FIXED: Mapping[str, Any] = {
     "metric": "binary_logloss",
     "monotone_constraints_method": "intermediate",
     "deterministic": True,
-    "force_col_wise": True,  # each tree sees a third of the columns; by rows all of them would be gone through
+    "force_col_wise": True,  # a tree sees a part of the columns; by rows all of them are gone through
     "verbosity": -1,
 }
 
