@@ -16,6 +16,7 @@ from tests.made_up_passport import (
     made_up_search,
     made_up_slice,
 )
+from training import baselines, slice_sections
 from training.quality_sections import verdict_against_rules
 from training.slice_sections import Slice, failing_section
 from training.training_page import head_report, training_page
@@ -260,3 +261,11 @@ def test_a_passport_with_next_to_nothing_still_gives_a_page() -> None:
     metrics["contenders"] = {"trees": {"auc": nothing, "log_loss": nothing, "recall_at_10pct": nothing}}
     told = training_page(made_up_passport(heads={"own": {"metrics": metrics}}))
     assert "测试样本不足" in told and "None" not in told and "nan" not in told.lower().replace("finance", "")
+
+
+def test_values_that_no_code_list_names_are_said_in_chinese_too() -> None:
+    named = {*baselines._SIZES.values(), *baselines._REGISTERED.values(), *baselines._OWNED.values()}
+    assert set(slice_sections.VALUES) == named
+    for value in named:
+        told = slice_sections.Slice("ownership", {"value": value}).value()
+        assert told.en == value and any("\u4e00" <= letter <= "\u9fff" for letter in told.zh)

@@ -16,9 +16,8 @@ from training.report_parts import (
     day,
     figure,
     percent,
-    with_interval,
 )
-from training.search_sections import search_sentences, search_tables
+from training.search_sections import DIGITS_OF_LOSS, search_sentences, search_tables
 from training.split_timeline import split_timeline
 
 STATES: Mapping[str, Said] = {
@@ -126,27 +125,14 @@ def _first_of_test(origin: Mapping[str, Any]) -> str | None:
 
 
 def _candidates(head: Mapping[str, Any]) -> list[Table]:
-    """The candidates' figures of the older origins, as many columns as they have figures."""
-    candidates = head.get("candidates") or {}
-    measures = list(dict.fromkeys(measure for figures in candidates.values() for measure in figures))
+    """The candidates' log loss, by which one is chosen, and AUC on the older origins."""
     rows: list[tuple[Cell, ...]] = [
-        (contender(name), *(_either(figures.get(measure)) for measure in measures))
-        for name, figures in candidates.items()
+        (contender(name), figure(figures.get("log_loss"), DIGITS_OF_LOSS), figure(figures.get("auc")))
+        for name, figures in (head.get("candidates") or {}).items()
     ]
-    header = (Said("候选", "candidate"), *(Said(measure, measure) for measure in measures))
+    header = (Said("候选", "candidate"), Said("对数损失", "log loss"), Said("AUC", "AUC"))
     caption = Said("各候选在较早起点上的结果", "Candidates on the older origins")
     return [Table(caption, header, rows)] if rows else []
-
-
-def _either(value: Any) -> str:
-    """A figure with or without an interval; anything else as it stands."""
-    if isinstance(value, Mapping):
-        return with_interval(value)
-    return (
-        figure(float(value))
-        if isinstance(value, int | float) and not isinstance(value, bool)
-        else str(value or "–")
-    )
 
 
 def checks_section(head: Mapping[str, Any]) -> Section:
@@ -201,8 +187,8 @@ def importance_section(head: Mapping[str, Any], labels: Mapping[str, Said]) -> S
         "占比说明模型主要依据什么，不说明原因：改变其中一项并不等于降低风险。",
         "The shares say what the model leans on, not what causes outcomes: to change one of these is not to lower the risk.",
     )
-    held_zh = "、".join(f"{labels.get(n, Said(n, n)).zh} = {_either(v)}" for n, v in held.items())
-    held_en = ", ".join(f"{labels.get(n, Said(n, n)).en} = {_either(v)}" for n, v in held.items())
+    held_zh = "、".join(f"{labels.get(n, Said(n, n)).zh} = {figure(v)}" for n, v in held.items())
+    held_en = ", ".join(f"{labels.get(n, Said(n, n)).en} = {figure(v)}" for n, v in held.items())
     strict = Said(
         f"评分时固定不变，使检查组宽严不影响结果：{held_zh}。",
         f"Held still when sites are scored, so that strict teams do not make risky sites: {held_en}.",

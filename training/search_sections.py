@@ -13,7 +13,7 @@ FLATTERED = Said(
     "The older origins chose the parameters, so their figures flatter these a little; only the newest origin judges, and it "
     "had no part in the search.",
 )
-_DIGITS = 5
+DIGITS_OF_LOSS = 5  # log losses of rare outcomes differ in the fourth
 
 
 def search_sentences(search: Mapping[str, Any] | None) -> list[Said]:
@@ -29,7 +29,7 @@ def search_sentences(search: Mapping[str, Any] | None) -> list[Said]:
 def _found(search: Mapping[str, Any]) -> Said:
     kind, minutes = contender(search["kind"]), f"{search['minutes']:g}"
     trials, pruned, known = count(search["trials"]), count(search["pruned"]), day(search["known_at"])
-    declared, found = (figure(search[name]["log_loss"], _DIGITS) for name in ("declared", "found"))
+    declared, found = (figure(search[name]["log_loss"], DIGITS_OF_LOSS) for name in ("declared", "found"))
     level = percent(LEVEL - 1)
     taken = (
         Said("采用找到的参数。", "The found ones are taken.")

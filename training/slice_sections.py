@@ -23,6 +23,16 @@ COLUMNS: Mapping[str, Said] = {
 }
 AUDITED = ("registered_region", "ownership")
 _CODE_LISTS = {"district": "districts", "category": "project_categories"}
+# What `training.baselines.groups_of` calls values that no code list names.
+VALUES = {
+    "below 10,000 m²": Said("1 万平方米以下", "below 10,000 m²"),
+    "10,000 m² and above": Said("1 万平方米及以上", "10,000 m² and above"),
+    "50,000 m² and above": Said("5 万平方米及以上", "50,000 m² and above"),
+    "same city": Said("本市", "same city"),
+    "elsewhere": Said("外地", "elsewhere"),
+    "state-owned": Said("国有", "state-owned"),
+    "not state-owned": Said("非国有", "not state-owned"),
+}
 _SLICE_HEADER = (
     Said("范围", "slice"),
     Said("行", "rows"),
@@ -88,7 +98,7 @@ class Slice:
             return Said("其余", "all others")
         known = code_list(_CODE_LISTS[self.column]).codes if self.column in _CODE_LISTS else {}
         code = known.get(str(value))
-        return Said(code.zh, code.en) if code else Said(str(value), str(value))
+        return Said(code.zh, code.en) if code else VALUES.get(str(value), Said(str(value), str(value)))
 
 
 def slices_of(metrics: Mapping[str, Any]) -> Iterator[Slice]:
