@@ -42,6 +42,21 @@ def card_of(older: CardRows, later: CardRows, not_these: Sequence[int] = (), len
     return fit_scorecard(older, later, NAMES, DIRECTIONS, scores=scores, lender=lender)
 
 
+def test_a_card_of_all_outcomes_and_a_share_of_the_other_rows_is_that_of_all_rows() -> None:
+    older, later = rows(20_000, 1), rows(8_000, 2)
+    draw = np.random.default_rng(3)
+    kept = [(part.happened > 0) | (draw.random(len(part.happened)) < 0.25) for part in (older, later)]
+    scores = scores_of(older.features)
+    whole = fit_scorecard(older, later, NAMES, DIRECTIONS, scores=scores)
+    sample = fit_scorecard(
+        older.only(kept[0]), later, NAMES, DIRECTIONS, scores=scores, of_later=kept[1], share_of_others=0.25
+    )
+    assert len(sample.later_log_odds) == len(later.happened)
+    told = [fit.card.log_odds(later.features, NAMES) for fit in (whole, sample)]
+    assert np.abs(told[1] - told[0]).mean() < 0.1
+    assert expit(told[1]).mean() == pytest.approx(later.happened.mean(), abs=0.02)
+
+
 def test_a_site_is_scored_as_with_a_pencil() -> None:
     # Half way from 0 to 10 adds 0.5; 75 lies three quarters of the way down from 0.4 to -0.4.
     features = np.array([[5.0, 75.0, 0.0, 0.0], [np.nan, 90.0, 0.0, 0.0]])

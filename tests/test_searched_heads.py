@@ -21,7 +21,7 @@ from features.fact_index import FactIndex
 from serving.command_line.training_report import training_table
 from tests.outcome_city import outcome_city
 from training import contenders, searched_heads
-from training.contenders import Fitting
+from training.contenders import CardSample, Fitting
 from training.head_model import HeadModel
 from training.head_rows import City, HeadRows, Slice
 from training.head_training import HeadTraining
@@ -147,23 +147,30 @@ def test_of_very_many_rows_a_scorecard_takes_those_of_the_same_projects_unless_o
     plan, rows = HeadTraining(HAZARD, city), city.rows(HAZARD, silent)
     split = evaluation_split(HAZARD, rows.pairs["as_of"], city.until)
 
-    def slices(most: int, fewest: int) -> tuple[Fitting, tuple[Slice, Slice]]:
+    def slices(most: int, fewest: int, rare: int = 10**9) -> tuple[Fitting, CardSample]:
         monkeypatch.setattr(contenders, "MOST_ROWS_OF_CARD", most)
         monkeypatch.setattr(contenders, "FEWEST_OUTCOMES_OF_CARD", fewest)
+        monkeypatch.setattr(contenders, "MOST_ROWS_OF_RARE_CARD", rare)
         fitting = plan.fitting_if_enough(rows, split, "")
         assert fitting is not None
         return fitting, fitting._of_cards
 
     whole, both = slices(10**9, 1)
-    assert both == (whole.older, whole.later)
+    assert both == CardSample(whole.older, whole.later)
     every = len(whole.older.pairs) + len(whole.later.pairs)
-    fitting, (older, later) = slices(every // 2, 1)
+    fitting, (older, later, *_) = slices(every // 2, 1)
     assert every // 3 < len(older.pairs) + len(later.pairs) <= every // 2
     kept = {*older.pairs["project_id"], *later.pairs["project_id"]}
     for some, of in ((older, fitting.older), (later, fitting.later)):
         assert len(some.pairs) == of.pairs["project_id"].isin(kept).sum()
     rare, both = slices(every // 2, 10**9)
-    assert both == (rare.older, rare.later)
+    assert both == CardSample(rare.older, rare.later)
+    rare, sample = slices(every // 2, 10**9, every // 3)
+    assert sample.of_later is not None and sample.share_of_others == pytest.approx(1 / 3, abs=0.001)
+    assert sample.older.happened.sum() == rare.older.happened.sum()
+    assert sample.later.happened[sample.of_later].sum() == rare.later.happened.sum()
+    others = (sample.older.happened == 0).sum() + (sample.later.happened[sample.of_later] == 0).sum()
+    assert others / every == pytest.approx(1 / 3, abs=0.1)
 
 
 def test_a_head_without_trees_is_not_searched_and_that_is_said(city: City) -> None:

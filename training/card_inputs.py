@@ -21,6 +21,11 @@ class CardRows:
     happened: np.ndarray
     borrowed: np.ndarray | None = None
 
+    def only(self, kept: np.ndarray) -> CardRows:
+        """The rows that `kept` marks."""
+        borrowed = None if self.borrowed is None else self.borrowed[kept]
+        return CardRows(self.features[kept], self.happened[kept], borrowed)
+
 
 @dataclass(frozen=True)
 class CardInputs:

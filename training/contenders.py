@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,20 @@ from training.trees import BinnedRows, fit_trees
 
 # Thirty points are told by so many rows as well as by all of them, where outcomes are not rare.
 MOST_ROWS_OF_CARD, FEWEST_OUTCOMES_OF_CARD = 100_000, 5_000
+# Where they are rare, all rows with an outcome, and beside them so many.
+MOST_ROWS_OF_RARE_CARD = 300_000
+
+
+class CardSample(NamedTuple):
+    """The rows of a scorecard: `of_later` marks those of the later slice that it is fitted on, all where missing.
+
+    `share_of_others` is the share of the rows without outcome that is among them.
+    """
+
+    older: Slice
+    later: Slice
+    of_later: np.ndarray | None = None
+    share_of_others: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -78,9 +92,18 @@ class Fitting:
     def _card(self, lent: Lent | None) -> CardFit:
         step = f"{self.purpose} 评分卡 / scorecard {self.name}"
         self.progress(step, 0, 1)
-        older, later = (self._card_rows(rows, lent) for rows in self._of_cards)
-        lender = lent.head if lent is not None else ""
-        fitted = fit_scorecard(older, later, self.names, self.directions, scores=self._scores, lender=lender)
+        sample = self._of_cards
+        older, later = (self._card_rows(rows, lent) for rows in (sample.older, sample.later))
+        fitted = fit_scorecard(
+            older,
+            later,
+            self.names,
+            self.directions,
+            scores=self._scores,
+            lender=lent.head if lent is not None else "",
+            of_later=sample.of_later,
+            share_of_others=sample.share_of_others,
+        )
         self.progress(step, 1, 1)
         return fitted
 
@@ -89,15 +112,25 @@ class Fitting:
         return scores_of(self.older.features, self.strictness)
 
     @cached_property
-    def _of_cards(self) -> tuple[Slice, Slice]:
-        """The older and the later rows; of very many, with outcomes enough, those of the same projects."""
+    def _of_cards(self) -> CardSample:
+        """What scorecards are fitted on: all rows, or of very many those that tell as much."""
         slices = self.older, self.later
         project = pd.factorize(pd.concat([rows.pairs["project_id"] for rows in slices]))[0]
+        if len(project) <= MOST_ROWS_OF_CARD:
+            return CardSample(*slices)
         kept = np.split(whole_projects(project, most_rows=MOST_ROWS_OF_CARD, seed=0), [len(self.older.pairs)])
         outcomes = sum(rows.happened[some].sum() for rows, some in zip(slices, kept, strict=True))
-        if outcomes < FEWEST_OUTCOMES_OF_CARD or len(project) <= MOST_ROWS_OF_CARD:
-            return slices
-        return self.older.only(kept[0]), self.later.only(kept[1])
+        if outcomes >= FEWEST_OUTCOMES_OF_CARD:
+            return CardSample(self.older.only(kept[0]), self.later.only(kept[1]))
+        share = MOST_ROWS_OF_RARE_CARD / len(project)
+        if share >= 1:
+            return CardSample(*slices)
+        drawn = np.random.default_rng(0).random(len(project)) < share
+        older, later = (
+            (rows.happened > 0) | some
+            for rows, some in zip(slices, np.split(drawn, [len(self.older.pairs)]), strict=True)
+        )
+        return CardSample(self.older.only(older), self.later, of_later=later, share_of_others=share)
 
     def _card_rows(self, rows: Slice, lent: Lent | None) -> CardRows:
         if lent is None:
@@ -109,7 +142,7 @@ class Fitting:
         )
 
     def _card_files(self, fitted: CardFit) -> dict[str, bytes]:
-        numbers = fit_calibration(fitted.later_log_odds, self._of_cards[1].happened)
+        numbers = fit_calibration(fitted.later_log_odds, self._of_cards.later.happened)
         return self._with_card(fitted.card) | {CALIBRATION: self._calibration(numbers)}
 
     def _with_card(self, card: Any) -> dict[str, bytes]:

@@ -6,6 +6,10 @@
 3. The penalty is the one whose rows fitted on the older slice have the least log loss on the later one.
 4. The card is then fitted on both slices; the log-odds of the later one by the older fit are what it is
    calibrated on, so that the calibration is not flattered.
+
+Of very many rows with few outcomes all that have one are fitted on, and a share of the others drawn at random: the weights
+are those of all rows, and only the intercept is off, by the log of the share (Prentice and Pyke, Biometrika 1979), which
+is put right.
 """
 
 from __future__ import annotations
@@ -45,8 +49,13 @@ def fit_scorecard(
     *,
     scores: Mapping[int, NormalScores],
     lender: str = "",
+    of_later: np.ndarray | None = None,
+    share_of_others: float = 1.0,
 ) -> CardFit:
     """A scorecard of at most thirty features; `directions` are 1, -1 or 0 as the catalogue expects.
+
+    `share_of_others` is the share of rows without outcome that `rows` holds, and `of_later` marks a like sample of the
+    later rows; all of them tell the penalty and are calibrated on.
 
     `scores` are those of the features that may enter, by their place (`scores_of` these rows or more). The same rows give
     the same card. `lender` names the head whose log-odds are borrowed; a card that would turn its order round borrows nothing.
@@ -57,11 +66,12 @@ def fit_scorecard(
     fits = {}
     for penalty in PENALTIES:
         fits[penalty] = weights = fitted_weights(inputs, directions, penalty, begin=weights)
-    older = {penalty: _card(inputs, fit, names, lender) for penalty, fit in fits.items()}
+    raised = float(np.log(share_of_others))
+    older = {penalty: _card(inputs, fit, names, lender, raised) for penalty, fit in fits.items()}
     told = {penalty: card.log_odds(later.features, names, later.borrowed) for penalty, card in older.items()}
     penalty = min(PENALTIES, key=lambda each: (_log_loss(told[each], later.happened), -each))
-    both = inputs.followed_by(later)
-    card = _card(both, fitted_weights(both, directions, penalty, begin=fits[penalty]), names, lender)
+    both = inputs.followed_by(later if of_later is None else later.only(of_later))
+    card = _card(both, fitted_weights(both, directions, penalty, begin=fits[penalty]), names, lender, raised)
     return CardFit(card, older[penalty], told[penalty], penalty)
 
 
@@ -70,12 +80,15 @@ def _strongest(weights: Weights) -> list[int]:
     return sorted(sizes, key=lambda place: (-sizes[place], place))[:KEPT]
 
 
-def _card(inputs: CardInputs, weights: Weights, names: Sequence[str], lender: str) -> Scorecard:
+def _card(
+    inputs: CardInputs, weights: Weights, names: Sequence[str], lender: str, raised: float
+) -> Scorecard:
+    intercept = weights.intercept + raised
     rows = tuple(_row(inputs, place, each, names[place]) for place, each in weights.by_place.items())
     if inputs.borrowed is None or weights.lent <= 0:
-        return Scorecard(weights.intercept, rows)
+        return Scorecard(intercept, rows)
     borrowed = Borrowed(lender, weights.lent, float(inputs.borrowed.mean()))
-    return Scorecard(weights.intercept, rows, borrowed)
+    return Scorecard(intercept, rows, borrowed)
 
 
 def _row(inputs: CardInputs, place: int, weights: tuple[float, float], name: str) -> ScorecardRow:
