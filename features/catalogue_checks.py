@@ -71,6 +71,8 @@ def _wording(feature: Feature) -> Iterator[str]:
         yield f"range {low} to {high} is empty"
     if len(feature.reason_zh) > _LONGEST_REASON:
         yield f"reason_zh has more than {_LONGEST_REASON} characters"
+    if feature.speaks_of not in ("high", "low"):
+        yield f"speaks_of is {feature.speaks_of}, not high or low"
     if feature.window_days is not None and feature.window_days < 1:
         yield "window_days is below 1"
     if feature.measure in ("trend", "change", "exposure_days") and not feature.window_days:

@@ -14,7 +14,7 @@ from features.feature import FactRule, Feature
 WORDING = frozenset(
     {
         "family", "label_zh", "label_en", "reason_zh", "reason_en", "missing", "unit", "range", "direction",
-        "gameable", "in_model", "in_reasons", "reference", "shown_times",
+        "gameable", "in_model", "in_reasons", "reference", "shown_times", "speaks_of",
     }
 )  # fmt: skip
 DIGITS = 16

@@ -97,7 +97,7 @@ class Feature:
     counts from the day of the fact. With `role` the feature speaks of the enterprise in that role, with `group`
     of a group of sites, `scope` of its record everywhere or on other projects than the one asked about. In
     reasons `{v}` is the value times `shown_times`, `{n}` the window in days; without `in_reasons` it is never
-    shown as one.
+    shown as one. The sentence is true of a value that is "high" beside similar sites, or "low" (`speaks_of`).
     """
 
     name: str
@@ -143,6 +143,7 @@ class Feature:
     in_model: bool = True
     in_reasons: bool = True
     shown_times: float = 1.0
+    speaks_of: str = "high"
 
     @property
     def subject(self) -> str | None:

@@ -1,0 +1,184 @@
+"""Which features make a site's risk what it is, beside similar sites: the strongest that raise it, and that lower it.
+
+A feature's part is what it adds to the log-odds (SHAP) less what it adds on average among similar sites. In points it is
+what the risk would fall by if the feature added as much as it does there: risk − sigmoid(log-odds − part), calibrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from features.catalogue import Catalogue
+from features.feature import Feature
+from serving.reasons.sentences import Sentence, sentence, value_words
+from training.risk_model import EXPECTED, RiskModel
+
+# Sites of one kind: the first of these that a site is; all others are one kind.
+KINDS = (
+    "is_residential",
+    "is_public_building",
+    "is_industrial",
+    "is_municipal",
+    "is_decoration",
+    "is_repair",
+    "is_demolition",
+)
+FEWEST_SIMILAR = 30
+# What adds less to the log-odds than this, a twentieth of the odds, is no reason.
+LEAST_PART = 0.05
+
+
+class Reason(NamedTuple):
+    """One feature's part: value (NaN missing) and that of similar sites, log-odds and points of risk it adds beside them."""
+
+    feature: str
+    family: str
+    value: float
+    shown: str
+    typical: float
+    log_odds: float
+    points: float
+    sentence: Sentence
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields by name; what is missing is None."""
+        return {
+            "feature": self.feature,
+            "family": self.family,
+            "value": None if np.isnan(self.value) else self.value,
+            "shown": self.shown,
+            "typical": None if np.isnan(self.typical) else self.typical,
+            "log_odds": self.log_odds,
+            "points": self.points,
+            "zh": self.sentence.zh,
+            "en": self.sentence.en,
+        }
+
+
+@dataclass(frozen=True)
+class Similar:
+    """What is usual among similar sites, by kind (rows): median of each feature, and mean of what it adds by head."""
+
+    kinds: tuple[int, ...]
+    medians: NDArray[np.float64]
+    added: Mapping[str, NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, model: RiskModel, matrix: pd.DataFrame) -> Similar:
+        """From the features of many sites of one day; kinds of fewer than thirty sites are compared with all."""
+        kind, parts = kinds_of(matrix), {head: _parts(model, matrix, head) for head in model.heads}
+        values = matrix[list(model.feature_names)].to_numpy("float64")
+        numbers = [number for number in range(len(KINDS) + 1) if (kind == number).sum() >= FEWEST_SIMILAR]
+        groups = [kind == number for number in numbers] + [np.ones(len(kind), bool)]
+        with np.errstate(invalid="ignore"):
+            medians = np.stack([_medians(values[group]) for group in groups])
+        added = {
+            head: np.stack([each[group].mean(axis=0) for group in groups]) for head, each in parts.items()
+        }
+        return cls(tuple(numbers), medians, added)
+
+    def rows(self, matrix: pd.DataFrame) -> NDArray[np.int64]:
+        """The row of each site's kind; the last one, of all sites, where its kind is rare."""
+        place = {number: row for row, number in enumerate(self.kinds)}
+        return np.array([place.get(int(each), len(self.kinds)) for each in kinds_of(matrix)], np.int64)
+
+
+def kinds_of(matrix: pd.DataFrame) -> NDArray[np.int64]:
+    """The kind of each site: the place in KINDS of the first that holds, or one beyond."""
+    is_kind = np.column_stack(
+        [matrix[name].to_numpy("float64") == 1 for name in KINDS] + [np.ones(len(matrix), bool)]
+    )
+    return is_kind.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Reasons of one model, beside what is usual among similar sites."""
+
+    model: RiskModel
+    catalogue: Catalogue
+    similar: Similar
+
+    def of(self, matrix: pd.DataFrame, head: str, most: int = 5) -> list[list[Reason]]:
+        """For each row its strongest reasons, those that raise the risk first; at most so many of either kind."""
+        kind, names = self.similar.rows(matrix), self.model.feature_names
+        features = self.catalogue.named(names)
+        told = self.model.contributions(matrix, head)
+        whole, log_odds = (
+            told.drop(columns=EXPECTED).to_numpy("float64"),
+            told.to_numpy("float64").sum(axis=1),
+        )
+        beside = whole - self.similar.added[head][kind]
+        beside[:, [not feature.in_reasons for feature in features]] = 0.0
+        fitted = self.model.fitted[head]
+        risk = expit(fitted.slope * log_odds + fitted.intercept)
+        without = expit(fitted.slope * (log_odds[:, None] - beside) + fitted.intercept)
+        values = matrix[list(names)].to_numpy("float64")
+        site = _Parts(values, self.similar.medians[kind], beside, risk[:, None] - without)
+        return [
+            [_reason(features[place], site, row, place) for place in order]
+            for row, order in enumerate(_strongest(beside, most))
+        ]
+
+
+class _Parts(NamedTuple):
+    """(rows, features): values, those of similar sites, log-odds and points beside them."""
+
+    values: NDArray[np.float64]
+    typical: NDArray[np.float64]
+    log_odds: NDArray[np.float64]
+    points: NDArray[np.float64]
+
+
+def _reason(feature: Feature, site: _Parts, row: int, place: int) -> Reason:
+    value, typical, part, points = (float(each[row, place]) for each in site)
+    return Reason(
+        feature=feature.name,
+        family=feature.family,
+        value=value,
+        shown=value_words(feature, value),
+        typical=typical,
+        log_odds=part,
+        points=points,
+        sentence=sentence(feature, value, part > 0, typical),
+    )
+
+
+def by_family(reasons: Sequence[Reason]) -> dict[str, float]:
+    """Log-odds by family of the catalogue, the strongest first."""
+    sums: dict[str, float] = {}
+    for reason in reasons:
+        sums[reason.family] = sums.get(reason.family, 0.0) + reason.log_odds
+    return dict(sorted(sums.items(), key=lambda item: -abs(item[1])))
+
+
+def in_one_line(reasons: Sequence[Reason], most: int = 3) -> Sentence:
+    """The strongest reasons that raise the risk, in one line of each language; empty where none does."""
+    raising = [reason.sentence for reason in reasons if reason.log_odds > 0][:most]
+    return Sentence("；".join(each.zh for each in raising), "; ".join(each.en for each in raising))
+
+
+def _parts(model: RiskModel, matrix: pd.DataFrame, head: str) -> NDArray[np.float64]:
+    return model.contributions(matrix, head).drop(columns=EXPECTED).to_numpy("float64")
+
+
+def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return pd.DataFrame(values).median().to_numpy()
+
+
+def _strongest(parts: NDArray[np.float64], most: int) -> list[list[int]]:
+    """The places of the largest and then of the smallest parts of each row, without those too small to be reasons."""
+    order = np.argsort(parts, axis=1, kind="stable")
+    lowest, highest = order[:, :most], order[:, ::-1][:, :most]
+    return [
+        [place for place in high if parts[row, place] >= LEAST_PART]
+        + [place for place in low if parts[row, place] <= -LEAST_PART]
+        for row, (high, low) in enumerate(zip(highest.tolist(), lowest.tolist(), strict=True))
+    ]

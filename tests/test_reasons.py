@@ -1,0 +1,107 @@
+"""Which features make a risk what it is beside similar sites: hand-made scorecards, parts worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from features.catalogue import load_catalogue
+from serving.reasons.reasons import KINDS, Reasons, Similar, by_family, in_one_line, kinds_of
+from training.head_model import HeadModel
+from training.risk_model import RiskModel
+from training.scorecard import Scorecard, ScorecardRow
+
+CATALOGUE = load_catalogue()
+NAMES = (*KINDS, "hazards_open", "gc_credit_score", "team_stop_share_365d")
+SLOPE, INTERCEPT = 0.8, -0.5
+CARD = Scorecard(
+    intercept=-3.0,
+    rows=(
+        ScorecardRow("hazards_open", (0.0, 10.0), (0.0, 2.0), missing=0.0, mean=0.0),
+        ScorecardRow("gc_credit_score", (60.0, 80.0), (0.5, -0.5), missing=0.25, mean=0.0),
+        ScorecardRow("team_stop_share_365d", (0.0, 1.0), (0.0, 3.0), missing=0.0, mean=0.0),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def model() -> RiskModel:
+    head = HeadModel("accident", NAMES, SLOPE, INTERCEPT, scorecard=CARD)
+    return RiskModel((head,), {"features": list(NAMES), "heads": {"accident": {}}}, "0" * 64)
+
+
+def sites(hazards: list[float], credit: list[float], kind: str | None = None) -> pd.DataFrame:
+    rows = pd.DataFrame(0.0, index=range(len(hazards)), columns=list(NAMES))
+    rows["hazards_open"], rows["gc_credit_score"] = hazards, credit
+    if kind:
+        rows[kind] = 1.0
+    return rows
+
+
+def reasons(model: RiskModel, usual: pd.DataFrame) -> Reasons:
+    return Reasons(model, CATALOGUE, Similar.of(model, usual))
+
+
+def test_a_part_is_what_a_feature_adds_less_what_it_adds_to_similar_sites(model: RiskModel) -> None:
+    usual = sites([0.0, 2.0] * 20, [70.0] * 40)  # hazards add 0.2 on average, credit 0
+    (found,) = reasons(model, usual).of(sites([5.0], [80.0]), "accident")
+    assert [(one.feature, pytest.approx(one.log_odds)) for one in found] == [
+        ("hazards_open", 0.8),
+        ("gc_credit_score", -0.5),
+    ]
+    risk = expit(SLOPE * (-3.0 + 1.0 - 0.5) + INTERCEPT)
+    assert found[0].points == pytest.approx(risk - expit(SLOPE * (-3.0 + 1.0 - 0.5 - 0.8) + INTERCEPT))
+    assert found[0].sentence.zh == "有5条隐患尚未整改"
+    assert (found[0].typical, found[1].typical) == (1.0, 70.0)
+
+
+def test_a_site_is_compared_with_sites_of_its_kind(model: RiskModel) -> None:
+    usual = pd.concat(
+        [sites([0.0] * 40, [70.0] * 40, "is_residential"), sites([8.0] * 40, [70.0] * 40, "is_demolition")]
+    )
+    told = reasons(model, usual)
+    (home,) = told.of(sites([4.0], [70.0], "is_residential"), "accident")
+    (demolition,) = told.of(sites([4.0], [70.0], "is_demolition"), "accident")
+    assert home[0].log_odds == pytest.approx(0.8)
+    assert demolition[0].log_odds == pytest.approx(-0.8)
+    assert "偏低" in demolition[0].sentence.zh
+
+
+def test_a_rare_kind_is_compared_with_all_sites(model: RiskModel) -> None:
+    usual = pd.concat(
+        [sites([0.0] * 40, [70.0] * 40, "is_residential"), sites([8.0], [70.0], "is_demolition")]
+    )
+    (found,) = reasons(model, usual).of(sites([8.0], [70.0], "is_demolition"), "accident")
+    assert found[0].log_odds == pytest.approx(1.6 - 1.6 / 41)
+
+
+def test_strictness_of_a_team_is_never_a_reason(model: RiskModel) -> None:
+    site = sites([0.0], [70.0])
+    site["team_stop_share_365d"] = 1.0
+    assert reasons(model, sites([0.0] * 40, [70.0] * 40)).of(site, "accident") == [[]]
+
+
+def test_what_is_missing_is_said_to_be_missing(model: RiskModel) -> None:
+    (found,) = reasons(model, sites([0.0] * 40, [80.0] * 40)).of(sites([0.0], [np.nan]), "accident")
+    assert found[0].sentence.zh == "缺少施工单位信用评价，评估不确定性较大"
+    assert found[0].as_json()["value"] is None
+    assert found[0].shown == "–"
+
+
+def test_reasons_are_summed_by_family_and_said_in_one_line(model: RiskModel) -> None:
+    (found,) = reasons(model, sites([0.0] * 40, [70.0] * 40)).of(sites([10.0], [60.0]), "accident")
+    assert by_family(found) == {"过往违规": pytest.approx(2.0), "参建方信用": pytest.approx(0.5)}
+    assert in_one_line(found).zh == "有10条隐患尚未整改；施工单位信用评价分60，低于同类平均水平"
+    assert in_one_line(found, most=1).en == found[0].sentence.en
+
+
+def test_at_most_so_many_of_either_side_are_told(model: RiskModel) -> None:
+    (found,) = reasons(model, sites([0.0] * 40, [70.0] * 40)).of(sites([10.0], [60.0]), "accident", most=1)
+    assert [one.feature for one in found] == ["hazards_open"]
+
+
+def test_a_site_of_no_named_kind_is_of_the_last() -> None:
+    both = pd.concat([sites([0.0], [0.0]), sites([0.0], [0.0], KINDS[2])])
+    assert kinds_of(both).tolist() == [len(KINDS), 2]
