@@ -200,6 +200,22 @@ def test_scores_go_to_the_file_or_to_standard_output(
     assert [row["project_id"] for row in rows] == ids
 
 
+def test_reasons_are_told_by_head_where_they_are_asked_for(
+    installed: SmallCity, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known, when = installed.project_ids()[0], "2026-03-01"
+    pairs = write(tmp_path / "p.csv", f"project_id,as_of\nNOBODY,{when}\n{known},{when}\n")
+    rows = {}
+    for reasons in ([], ["--reasons"]):
+        assert run(["score", "--at", str(pairs), "--json", *reasons]) == 0
+        rows[bool(reasons)] = json.loads(capsys.readouterr().out)
+    assert [row["reasons_zh"] for row in rows[False]] == [None, None]
+    nobody, site = rows[True]
+    assert nobody["reasons_zh"] is None
+    assert site["reasons_en"].startswith(("accident: ", "defect: ", "hazard: "))
+    assert site["risk_accident"] == rows[False][1]["risk_accident"]
+
+
 def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,10 @@ def score(
     model: Annotated[
         str | None, typer.Option(help="Model folder; the champion in force unless told.")
     ] = None,
+    reasons: Annotated[
+        bool,
+        typer.Option("--reasons", help="写出升高风险的主要依据。 Fill the columns of reasons."),
+    ] = False,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,13 +53,18 @@ def score(
     a risk for each head, grades, reasons.
     A project not on record at as_of keeps its row, with status UNKNOWN and no risks.
 
+    With --reasons, for each head the facts that raise its risk most beside the sites of the same kind that
+    were active at that moment. Every moment in PAIRS costs about a second more.
+
     \b
     Examples:
       siterisk score --at pairs.csv --out risks.csv
       siterisk score --records snapshot/ --at pairs.csv --model model/ --out risks.parquet
+      siterisk score --at pairs.csv --reasons --out risks.csv
     """
     from features.catalogue import load_catalogue
     from features.fact_index import FactIndex
+    from serving.reasons.day_reasons import in_columns, reasons_at
     from serving.scorer import Scorer, refuse_other_features
 
     pairs = asked_pairs(at, out)
@@ -65,7 +74,12 @@ def score(
         scorer = Scorer(FactIndex.build(records_of(records, progress), catalogue, progress), fitted)
 
         def part(rows: pd.DataFrame) -> pd.DataFrame:
-            return scorer.score(rows["project_id"].tolist(), rows["as_of"].to_numpy())
+            ids, moments = rows["project_id"].tolist(), rows["as_of"].to_numpy("datetime64[us]")
+            scored = scorer.score(ids, moments)
+            if reasons:
+                told = reasons_at(scorer.index, fitted, ids, moments, progress)
+                scored[["reasons_zh", "reasons_en"]] = in_columns(fitted, told)
+            return scored
 
         made = in_parts(pairs, part, "评估 / score", progress)
     hand_out(made, out, as_json)

@@ -1,0 +1,77 @@
+"""Reasons of sites at given moments, beside the sites that were active then: what a table and an answer say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.progress import Progress, silent
+from features.fact_index import FactIndex
+from serving.reasons.reasons import Reason, Reasons, Similar, in_one_line
+from serving.reasons.sentences import Sentence
+from training.risk_model import RiskModel
+
+REASONS_TOLD = 2
+BETWEEN_HEADS = " | "
+
+
+def similar_sites(index: FactIndex, model: RiskModel, moment: np.datetime64) -> Similar | None:
+    """What is usual among the sites active at the moment, as known then; None where there are none."""
+    sites = index.sites(moment)
+    if not len(sites):
+        return None
+    moments = np.full(len(sites), moment, "datetime64[us]")
+    return Similar.of(model, index.matrix(sites.tolist(), moments))
+
+
+def reasons_at(
+    index: FactIndex,
+    model: RiskModel,
+    project_ids: Sequence[str],
+    moments: np.ndarray,
+    progress: Progress = silent,
+) -> list[dict[str, list[Reason]]]:
+    """For each pair the reasons by head, in the order given; nothing for a site that is not on file then."""
+    found: list[dict[str, list[Reason]]] = [{} for _ in project_ids]
+    known = index.status(project_ids, moments) != "UNKNOWN"
+    distinct = np.unique(moments[known])
+    for number, moment in enumerate(distinct):
+        progress("依据 / reasons", number, len(distinct))
+        similar = similar_sites(index, model, moment)
+        rows = np.flatnonzero(known & (moments == moment))
+        matrix = index.matrix([project_ids[row] for row in rows.tolist()], moments[rows])
+        told = Reasons(model, index.catalogue, similar or Similar.of(model, matrix))
+        for head in model.heads:
+            for row, reasons in zip(rows.tolist(), told.of(matrix, head), strict=True):
+                found[row][head] = reasons
+    progress("依据 / reasons", len(distinct), len(distinct))
+    return found
+
+
+def in_columns(model: RiskModel, found: Sequence[dict[str, list[Reason]]]) -> pd.DataFrame:
+    """Columns reasons_zh and reasons_en: of each head the strongest that raise its risk; missing where none does."""
+    lines = [_line(model, reasons) for reasons in found]
+    return pd.DataFrame(
+        {
+            "reasons_zh": pd.Series([line.zh or None for line in lines], dtype="str"),
+            "reasons_en": pd.Series([line.en or None for line in lines], dtype="str"),
+        }
+    )
+
+
+def _line(model: RiskModel, by_head: dict[str, list[Reason]]) -> Sentence:
+    parts = []
+    for head, reasons in by_head.items():
+        said = in_one_line(reasons, REASONS_TOLD)
+        if said.zh:
+            title = title_of(model, head)
+            parts.append(Sentence(f"{title.zh}：{said.zh}", f"{title.en}: {said.en}"))
+    return Sentence(BETWEEN_HEADS.join(one.zh for one in parts), BETWEEN_HEADS.join(one.en for one in parts))
+
+
+def title_of(model: RiskModel, head: str) -> Sentence:
+    """What a head is called, as its training declared it; its name where that is not told."""
+    definition = model.passport["heads"][head].get("definition") or {}
+    return Sentence(definition.get("title_zh", head), definition.get("title_en", head))
