@@ -46,20 +46,31 @@ class History:
             "share_alone": Limits(listed, 0.0, float(self.within_days), by_agency=False, floor=False),
         }
 
+    def lists(
+        self, orders: Sequence[Order], seed: int, progress: Progress = silent
+    ) -> dict[str, dict[str, NDArray[np.bool_]]]:
+        """Which sites each rule lists in each week, by regime and rule; the visits that were made among the first."""
+        found, regimes = {}, self.regimes()
+        for number, (regime, limits) in enumerate(regimes.items()):
+            progress("清单 / lists", number, len(regimes))
+            found[regime] = {order.name: visit_weeks(self.city, order, limits, seed) > 0 for order in orders}
+        found["as_many"][ACTUAL] = self.actual
+        progress("清单 / lists", len(regimes), len(regimes))
+        return found
+
     def compared(self, orders: Sequence[Order], seed: int, progress: Progress = silent) -> pd.DataFrame:
         """One row a regime, kind of outcome and rule; columns of `recalls`, and visits a year of an average site."""
-        tables, step = [], "回溯比较 / back-test"
-        regimes = self.regimes()
-        for number, (regime, limits) in enumerate(regimes.items()):
-            progress(step, number, len(regimes))
-            lists = {order.name: visit_weeks(self.city, order, limits, seed) > 0 for order in orders}
-            if regime == "as_many":
-                lists[ACTUAL] = self.actual
-            for outcome in self.outcomes:
-                table = recalls(lists, outcome, self.within_days, BESIDE, seed)
-                tables.append(table.assign(regime=regime, outcome=outcome.name, visits_a_year=limits.visits_a_year))
-        progress(step, len(regimes), len(regimes))
-        return pd.concat(tables, ignore_index=True)
+        visits = {regime: limits.visits_a_year for regime, limits in self.regimes().items()}
+        return pd.concat(
+            [
+                recalls(lists, outcome, self.within_days, BESIDE, seed).assign(
+                    regime=regime, outcome=outcome.name, visits_a_year=visits[regime]
+                )
+                for regime, lists in self.lists(orders, seed, progress).items()
+                for outcome in self.outcomes
+            ],
+            ignore_index=True,
+        )
 
 
 def visited_weeks(visits: pd.DataFrame, ids: NDArray, mondays: pd.DatetimeIndex) -> NDArray[np.bool_]:

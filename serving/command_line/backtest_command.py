@@ -31,7 +31,10 @@ def backtest(
         str | None, typer.Option(help="模型文件夹；默认为现用模型。 Model folder; the champion unless told.")
     ] = None,
     share: Annotated[
-        float, typer.Option(help="30 日内列入清单的项目比例。 Share of the sites listed within 30 days.", min=0.01, max=0.5)
+        float,
+        typer.Option(
+            help="30 日内列入清单的项目比例。 Share of the sites listed within 30 days.", min=0.01, max=0.5
+        ),
     ] = 0.1,
     seed: Annotated[int, typer.Option(help="Seed of the random draws.")] = 1,
     out: Annotated[
@@ -64,12 +67,22 @@ def backtest(
     if out is not None:
         writable_result(out)
     if page is not None and page.suffix != ".html":
-        raise InvalidInput(zh=f"--page 应为 .html 文件，而不是 {page}。", en=f"--page takes a .html file, not {page}.", field="page")
+        raise InvalidInput(
+            zh=f"--page 应为 .html 文件，而不是 {page}。",
+            en=f"--page takes a .html file, not {page}.",
+            field="page",
+        )
     with shown_progress() as progress:
         fitted, weeks = _judged_model(model)
         history, orders = _history(records_of(records, progress), fitted, weeks, share, progress)
         table = history.compared(orders, seed, progress)
-    about = {"model": fitted.version, "first": str(weeks[0].date()), "weeks": weeks[1], "share": share, "seed": seed}
+    about = {
+        "model": fitted.version,
+        "first": str(weeks[0].date()),
+        "weeks": weeks[1],
+        "share": share,
+        "seed": seed,
+    }
     simulated = bool(fitted.passport.get("simulated"))
     if out is not None:
         write_result(table, out)
