@@ -135,5 +135,21 @@ def _history(
 
     index = FactIndex.build(records, load_catalogue(), progress)
     known = KnownWeeks.of(index, *weeks, progress)
-    end = known.mondays[-1] + pd.Timedelta(days=7)
-    ...
+    orders = _orders(known, model, progress)
+    heads = {head.name: head for head in load_heads()}
+    at = known.mondays[-1] + pd.Timedelta(days=DAYS_OF_A_WEEK + heads[HEAD].reporting_lag_days)
+    found = [
+        Outcomes.of(kind, outcomes(heads[kind].outcome, records, at), "day", known.ids, known.mondays[0])
+        for kind in KINDS
+    ]
+    plan = policy_on("weekly_plan", known.mondays[0].date()).content
+    history = History(
+        known.city(agencies(records, known.ids), every_days),
+        visited_weeks(planned_visits(records), known.ids, known.mondays),
+        found,
+        share,
+        WITHIN_DAYS,
+        plan["random_share"],
+        plan["least_days_between"],
+    )
+    return history, orders

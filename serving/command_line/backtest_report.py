@@ -32,6 +32,10 @@ OUTCOMES: Mapping[str, Said] = {
     "accident": Said("应报告事故", "reportable accidents"),
     "hazard": Said("重大隐患或停工指令", "major hazards and stop orders"),
 }
+COUNTED: Mapping[str, Said] = {
+    "hazards_found": Said("每次检查发现的隐患", "Hazards found a visit"),
+    "stopped": Said("被停工或局部暂缓的检查比例", "Share of visits that end in a stop or partial stop"),
+}
 HEADLINE = "as_many"
 ROW, TOP = 22, 22
 NOTES = (
@@ -41,11 +45,13 @@ NOTES = (
     ),
     Said(
         "全部约束：法定检查先排，十分之一左右随机抽取，各监督机构只用自己的检查次数；各规则检查次数相同。",
-        "All limits: statutory visits come first, about a tenth is drawn at random, each agency makes its own visits; every rule makes as many.",
+        "All limits: statutory visits come first, about a tenth is drawn at random, each agency makes its own visits; "
+        "every rule makes as many.",
     ),
     Said(
         "隐患和停工指令只在有人检查处才会发现，因此偏向当时的实际检查；事故不论是否检查都会上报。",
-        "Hazards and orders are found only where somebody looked, which favours the inspections that were made; accidents are reported anyway.",
+        "Hazards and orders are found only where somebody looked, which favours the inspections that were made; "
+        "accidents are reported anyway.",
     ),
 )
 
@@ -75,8 +81,10 @@ def backtest_text(table: pd.DataFrame, about: Mapping[str, Any], simulated: bool
     return "\n".join(lines)
 
 
-def backtest_page(table: pd.DataFrame, about: Mapping[str, Any], simulated: bool) -> str:
-    """The page as one HTML text."""
+def backtest_page(
+    table: pd.DataFrame, chance: Mapping[str, pd.DataFrame], about: Mapping[str, Any], simulated: bool
+) -> str:
+    """The page as one HTML text; `chance` are the tables of `random_share.by_period` by what was counted."""
     import jinja2
 
     folders = [Path(__file__).parent, Path(str(training.__file__)).parent]
@@ -89,7 +97,10 @@ def backtest_page(table: pd.DataFrame, about: Mapping[str, Any], simulated: bool
         about=_about(about),
         verdicts=verdicts(table),
         notes=NOTES,
-        sections=[_section(str(regime), part) for regime, part in table.groupby("regime", sort=False)],
+        sections=[
+            *(_section(str(regime), part) for regime, part in table.groupby("regime", sort=False)),
+            chance_section(chance),
+        ],
         style=(folders[1] / "training_page.css").read_text(encoding="utf-8"),
     )
 
@@ -98,6 +109,47 @@ def verdicts(table: pd.DataFrame) -> list[Verdict]:
     """Whether the plan meets more than the count of past violations, for each kind of outcome; the headline first."""
     told = table[(table["regime"] == HEADLINE) & (table["rule"] == PLAN)]
     return [_verdict(row) for _, row in told.iterrows()]
+
+
+def chance_section(chance: Mapping[str, pd.DataFrame]) -> Section:
+    """What visits drawn at random say of all sites: per quarter by hazards found, per year by stop orders."""
+    tables = [_chance_table(COUNTED[name], rows) for name, rows in chance.items() if len(rows)]
+    sentences = [
+        Said(
+            "随机抽查按已记录的抽取概率加权，代表全部在建项目；按风险选出的检查只反映被选中的项目。",
+            "Visits drawn at random, weighted by their logged probabilities, stand for all active sites; "
+            "visits chosen for their risk do not.",
+        )
+    ]
+    if not tables:
+        sentences.append(
+            Said(
+                "没有记录抽取概率的随机抽查，无法推断全部在建项目。",
+                "No visit was drawn at random with a logged probability: nothing can be said of all sites.",
+            )
+        )
+    return Section(Said("随机抽查说明什么", "What the random share says"), sentences, tables)
+
+
+def _chance_table(counted: Said, rows: pd.DataFrame) -> Table:
+    said = [
+        (
+            str(row["period"]),
+            count(row["visits"]),
+            with_interval({name: _number(row[name]) for name in ("mean", "low", "high")}),
+            percent(_number(row["tells_fall"]), 0),
+            count(_number(row["needs"])),
+        )
+        for _, row in rows.iterrows()
+    ]
+    header = (
+        Said("时期", "period"),
+        Said("随机检查", "random visits"),
+        Said("每次检查（95% 区间）", "a visit (95 % interval)"),
+        Said("能看出的最小降幅", "smallest fall it tells"),
+        Said("看出下降20%所需检查", "visits that tell a fall of 20 %"),
+    )
+    return Table(counted, header, said)
 
 
 def rule_name(name: str) -> Said:
