@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--years", type=int, default=6)
     parser.add_argument("--weeks", type=int, default=104)
     parser.add_argument("--processes", type=int, default=2, help="cities at a time")
+    parser.add_argument("--models", type=Path, help="folder in which trained models are kept for another run")
     given = parser.parse_args()
     began = time.perf_counter()
     context = multiprocessing.get_context("spawn")
@@ -76,21 +77,26 @@ def main() -> None:
     report(pd.concat(found), time.perf_counter() - began)
 
 
-def _model(seed: int, given: argparse.Namespace, folder: Path) -> Path:
+def trained_model(seed: int, given: argparse.Namespace, folder: Path) -> Path:
+    """The accident head of a city as of the first day; one that `folder` holds is kept."""
+    kept = folder / f"model-{given.projects}-{given.years}-{seed}"
+    if kept.exists():
+        return kept
     with tempfile.TemporaryDirectory(prefix="siterisk-benchmark-") as own:
         city = Path(own) / "city"
         write_city(city, projects=given.projects, years=given.years, seed=seed)
         done = train(
             written_records(city),
             until=str(FIRST.date()),
-            mlruns=folder / f"mlruns{seed}",
+            mlruns=Path(own) / "mlruns",
+            export=kept,
             heads=["accident"],
             seed=seed,
             simulated=True,
             threads=1,
         )
-    _told(f"model {seed} of {given.trained}: {done.figures['accident']['judged']}")
-    return done.folder
+    _told(f"model {seed}: {done.figures['accident']['judged']}")
+    return kept
 
 
 def _of_city(seed: int, model: Path, given: argparse.Namespace) -> pd.DataFrame:

@@ -29,7 +29,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.closed_loop import FIRST, LEAST_DAYS, RANDOM_SHARE, SHARPNESS  # noqa: E402
+from benchmarks.closed_loop import FIRST, LEAST_DAYS, RANDOM_SHARE, SHARPNESS, trained_model  # noqa: E402
 from benchmarks.closed_loop_city import every_days  # noqa: E402
 from benchmarks.synthetic_city import written_records  # noqa: E402
 from data_contracts.synthetic_city import write_city  # noqa: E402
@@ -39,7 +39,6 @@ from serving.backtest.comparison import BESIDE, History, visited_weeks  # noqa: 
 from serving.backtest.history import Outcomes, recalls  # noqa: E402
 from serving.backtest.known_weeks import KnownWeeks, agencies, simple_orders  # noqa: E402
 from serving.backtest.orders import ByReduction, Order, by_level  # noqa: E402
-from training.experiment import train  # noqa: E402
 from training.heads import load_heads  # noqa: E402
 from training.labels import outcomes  # noqa: E402
 from training.risk_model import RiskModel  # noqa: E402
@@ -66,6 +65,7 @@ def main() -> None:
     parser.add_argument("--years", type=int, default=6)
     parser.add_argument("--weeks", type=int, default=104)
     parser.add_argument("--processes", type=int, default=2, help="cities at a time")
+    parser.add_argument("--models", type=Path, help="folder in which trained models are kept for another run")
     given = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(given.processes, context, max_tasks_per_child=1) as pool:
@@ -90,16 +90,7 @@ def _of_city(seed: int, given: argparse.Namespace) -> CityLists:
         city = Path(folder) / "city"
         write_city(city, projects=given.projects, years=given.years, seed=seed)
         records = written_records(city)
-        done = train(
-            records,
-            until=str(FIRST.date()),
-            mlruns=Path(folder) / "mlruns",
-            heads=["accident"],
-            seed=seed,
-            simulated=True,
-            threads=1,
-        )
-        model = RiskModel.load(done.folder)
+        model = RiskModel.load(trained_model(seed, given, given.models or Path(folder)))
         known = KnownWeeks.of(FactIndex.build(records, load_catalogue()), FIRST, given.weeks)
         risk = known.risks(model, "accident")
         orders = [
