@@ -65,9 +65,8 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="siterisk-benchmark-") as folder,
         ProcessPoolExecutor(given.processes, context, max_tasks_per_child=1) as pool,
     ):
-        models = list(
-            pool.map(partial(_model, given=given, folder=Path(folder)), range(1, given.trained + 1))
-        )
+        kept = given.models or Path(folder)
+        models = list(pool.map(partial(trained_model, given=given, folder=kept), range(1, given.trained + 1)))
         seeds = range(1, given.seeds + 1)
         of_seed = [models[(seed - 1) % len(models)] for seed in seeds]
         found = []

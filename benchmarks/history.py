@@ -114,9 +114,7 @@ def _of_city(seed: int, given: argparse.Namespace) -> CityLists:
             RANDOM_SHARE,
             LEAST_DAYS,
         )
-    print(
-        f"  city {seed} of {given.seeds}: {done.figures['accident']['judged']}", file=sys.stderr, flush=True
-    )
+    print(f"  city {seed} of {given.seeds}", file=sys.stderr, flush=True)
     return CityLists(history.lists(orders, seed), found)
 
 
