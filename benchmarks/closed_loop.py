@@ -12,8 +12,8 @@ Prints tables and a last line of JSON: `constrained_low`, `scarce10_low`, `scarc
 bounds of what the plan (model by expected reduction) averts over what size-biased visits do (area^0.4), the lowest of the three
 effect models; `share_of_oracle` is its gain over random visits as a share of that of an oracle in the plan's own order, the
 lowest of the limited regimes and effect models; `share_of_best_oracle` of the better of that oracle and one that visits the highest
-true hazard again and again, which is best where visits add up. How sharply the plan avoids sites just visited (1.25) was set
-on city 1 alone, where it makes the lowest of the three shares of the best oracle highest.
+true hazard again and again, which is best where visits add up. How sharply the plan avoids sites just visited is a policy
+(`visit_choice`) set on city 1 alone, where it makes the lowest of the three shares of the best oracle highest.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.closed_loop_city import loop_city  # noqa: E402
 from benchmarks.synthetic_city import written_records  # noqa: E402
+from data_contracts.policy import policy_on  # noqa: E402
 from data_contracts.synthetic_city import write_city  # noqa: E402
 from serving.backtest.closed_loop import loop, most_possible, ratio_of_sums, regimes  # noqa: E402
 from training.experiment import train  # noqa: E402
@@ -43,7 +44,7 @@ from training.risk_model import RiskModel  # noqa: E402
 
 FIRST = pd.Timestamp("2024-01-01")  # a Monday
 PLAN, TODAY = "model_reduction", "actual0.4"
-PLENTY, SCARCE, RANDOM_SHARE, LEAST_DAYS, SHARPNESS = 3.7, (1.0, 0.5), 0.1, 14.0, 1.25
+PLENTY, SCARCE = 3.7, (1.0, 0.5)
 
 
 def main() -> None:
@@ -102,8 +103,9 @@ def _of_city(seed: int, model: Path, given: argparse.Namespace) -> pd.DataFrame:
     with tempfile.TemporaryDirectory(prefix="siterisk-benchmark-") as own:
         city = Path(own) / "city"
         write_city(city, projects=given.projects, years=given.years, seed=seed)
-        ready = loop_city(city, written_records(city), RiskModel.load(model), (FIRST, given.weeks), SHARPNESS)
-    asked = regimes(ready.base, PLENTY, SCARCE, RANDOM_SHARE, LEAST_DAYS)
+        ready = loop_city(city, written_records(city), RiskModel.load(model), (FIRST, given.weeks))
+    choice = policy_on("visit_choice", FIRST.date()).content
+    asked = regimes(ready.base, PLENTY, SCARCE, choice["random_share"], choice["least_days_between"])
     rows = pd.concat([loop(ready.true, ready.orders, regime, seed) for regime in asked])
     possible = most_possible(ready.true)
     return rows.assign(seed=seed, base=ready.base, possible=rows["effect"].map(possible))

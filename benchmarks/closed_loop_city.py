@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.policy import policy_on
 from data_contracts.records import Records
 from data_contracts.synthetic_city import read_truth
 from data_contracts.synthetic_city.hazard import MEDIAN_AREA, YEAR_DAYS
 from features.catalogue import load_catalogue
 from features.fact_index import FactIndex
 from serving.backtest.closed_loop import TrueCity
-from serving.backtest.known_weeks import KnownWeeks, agencies, simple_orders
+from serving.backtest.known_weeks import KnownWeeks, agencies, simple_orders, statutory_days
 from serving.backtest.orders import ByReduction, Order, by_level, in_proportion
 from serving.backtest.visit_effects import VisitEffect
 from training.risk_model import RiskModel
@@ -34,15 +35,18 @@ class LoopCity:
 
 
 def loop_city(
-    folder: Path, records: Records, model: RiskModel, mondays: tuple[pd.Timestamp, int], sharpness: float
+    folder: Path, records: Records, model: RiskModel, mondays: tuple[pd.Timestamp, int]
 ) -> LoopCity:
     """So many weeks from a Monday on; the model scores every four weeks what was on file then."""
     index = FactIndex.build(records, load_catalogue())
     known = KnownWeeks.of(index, *mondays)
-    city = known.city(agencies(records, known.ids), every_days)
-    effect = VisitEffect()
+    frequency, choice = (
+        policy_on(name, mondays[0].date()).content for name in ("visit_frequency", "visit_choice")
+    )
+    city = known.city(agencies(records, known.ids), statutory_days(frequency))
+    effect = VisitEffect(choice["reduction"], choice["lasting_days"])
     expected, findings = _truth(folder, known.ids, known.mondays)
-    reduction = ByReduction(effect.lasting_days, sharpness)
+    reduction = ByReduction.by(choice)
     risk = known.risks(model, "accident")
     orders = [
         *_as_today(known),
@@ -54,13 +58,6 @@ def loop_city(
     ]
     base = float((YEAR_DAYS / city.every_days)[known.active].mean())
     return LoopCity(TrueCity(city, expected, findings, effect), orders, base)
-
-
-def every_days(index: FactIndex, ids: list[str], moments: NDArray) -> NDArray:
-    grade = index.inherent_grade(ids, moments)["grade"].fillna(3).to_numpy().astype(int)
-    spent = index.values(["days_since_start", "days_to_planned_finish"], ids, moments)
-    whole = spent.sum(axis=1, skipna=False).fillna(600.0).clip(lower=180).to_numpy()
-    return np.select([grade == 1, grade == 2, grade == 3, grade == 4], [whole, whole / 2, 182.6, 91.3], 60.9)
 
 
 def _as_today(known: KnownWeeks) -> list[Order]:

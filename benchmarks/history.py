@@ -29,23 +29,16 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.closed_loop import FIRST, LEAST_DAYS, RANDOM_SHARE, SHARPNESS, trained_model  # noqa: E402
-from benchmarks.closed_loop_city import every_days  # noqa: E402
+from benchmarks.closed_loop import FIRST, trained_model  # noqa: E402
 from benchmarks.synthetic_city import written_records  # noqa: E402
+from data_contracts.progress import silent  # noqa: E402
 from data_contracts.synthetic_city import write_city  # noqa: E402
-from features.catalogue import load_catalogue  # noqa: E402
-from features.fact_index import FactIndex  # noqa: E402
-from serving.backtest.comparison import BESIDE, History, visited_weeks  # noqa: E402
+from serving.backtest.comparison import BESIDE  # noqa: E402
 from serving.backtest.history import Outcomes, recalls  # noqa: E402
-from serving.backtest.known_weeks import KnownWeeks, agencies, simple_orders  # noqa: E402
-from serving.backtest.orders import ByReduction, Order, by_level  # noqa: E402
-from training.heads import load_heads  # noqa: E402
-from training.labels import outcomes  # noqa: E402
+from serving.command_line.backtest_inputs import KINDS, WITHIN_DAYS, past_of  # noqa: E402
 from training.risk_model import RiskModel  # noqa: E402
 
-SHARE, WITHIN_DAYS, LASTING_DAYS = 0.1, 30, 91.0
-KINDS = ("accident", "hazard")
-NOT_PLANNED = ("EMERGENCY", "RECHECK", "COMPLAINT")
+SHARE = 0.1
 
 
 class CityLists(NamedTuple):
@@ -91,47 +84,11 @@ def _of_city(seed: int, given: argparse.Namespace) -> CityLists:
         write_city(city, projects=given.projects, years=given.years, seed=seed)
         records = written_records(city)
         model = RiskModel.load(trained_model(seed, given, given.models or Path(folder)))
-        known = KnownWeeks.of(FactIndex.build(records, load_catalogue()), FIRST, given.weeks)
-        risk = known.risks(model, "accident")
-        orders = [
-            *simple_orders(known, LASTING_DAYS),
-            Order("model_level", "模型：按风险高低", "model by expected level", by_level, risk),
-            Order(
-                "plan",
-                "模型：按可降低的风险",
-                "model by expected reduction",
-                ByReduction(LASTING_DAYS, SHARPNESS),
-                risk,
-            ),
-        ]
-        found = _outcomes(known, records)
-        history = History(
-            known.city(agencies(records, known.ids), every_days),
-            _actual(known, records),
-            list(found.values()),
-            SHARE,
-            WITHIN_DAYS,
-            RANDOM_SHARE,
-            LEAST_DAYS,
-        )
+        past = past_of(records, model, (FIRST, given.weeks), SHARE, silent)
     print(f"  city {seed} of {given.seeds}", file=sys.stderr, flush=True)
-    return CityLists(history.lists(orders, seed), found)
-
-
-def _outcomes(known: KnownWeeks, records) -> dict[str, Outcomes]:
-    heads = {head.name: head for head in load_heads()}
-    at = known.mondays[-1] + pd.Timedelta(days=7 + heads["accident"].reporting_lag_days)
-    return {
-        kind: Outcomes.of(
-            kind, outcomes(heads[kind].outcome, records, at), "day", known.ids, known.mondays[0]
-        )
-        for kind in KINDS
-    }
-
-
-def _actual(known: KnownWeeks, records) -> np.ndarray:
-    visits = records.table("inspections").drop_duplicates("inspection_id", keep="last")
-    return visited_weeks(visits[~visits["inspection_type"].isin(NOT_PLANNED)], known.ids, known.mondays)
+    return CityLists(
+        past.history.lists(past.orders, seed), {outcome.name: outcome for outcome in past.history.outcomes}
+    )
 
 
 def _pooled(cities: list[CityLists], regime: str, kind: str) -> tuple[dict[str, np.ndarray], Outcomes]:

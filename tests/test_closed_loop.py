@@ -49,7 +49,7 @@ def true_city() -> TrueCity:
         np.ones((4, weeks), bool), np.zeros(4, int), np.full((4, weeks), np.inf), np.full(4, 91.0)
     )
     expected = np.repeat(np.array([[4.0], [3.0], [2.0], [1.0]]), weeks, axis=1)
-    return TrueCity(city, expected, np.ones((4, weeks)))
+    return TrueCity(city, expected, np.ones((4, weeks)), VisitEffect(0.094, 91))
 
 
 def levels(values: list[float], name: str) -> Order:

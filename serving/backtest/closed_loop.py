@@ -6,7 +6,7 @@ The true hazard is known of a synthetic city alone, and comes in as a column; no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ class TrueCity:
     city: CityWeeks
     expected: NDArray[np.floating]
     findings: NDArray[np.floating]
-    effect: VisitEffect = field(default_factory=VisitEffect)
+    effect: VisitEffect
 
     def averted(self, why: NDArray[np.int8]) -> dict[str, NDArray[np.float64]]:
         """Expected accidents that these visits avert at each site, by effect model."""

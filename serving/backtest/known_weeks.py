@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from data_contracts.records import Records
 from features.fact_index import FactIndex
 from serving.backtest.orders import Order, Rota, by_level, by_waiting, in_proportion
 from serving.backtest.visit_weeks import CityWeeks
+from serving.grading.capacity import DAYS_A_YEAR
+from serving.grading.frequency import base_visits, expected_days
 from training.risk_model import RiskModel
 
 WEEKS_BETWEEN_LOOKS = 4
@@ -89,6 +92,20 @@ class KnownWeeks:
 
     def _at(self, week: int, sites: int) -> NDArray:
         return np.full(sites, np.datetime64(self.mondays[week], "us"))
+
+
+def statutory_days(frequency: Mapping[str, Any]) -> EveryDays:
+    """The longest time between two visits by the inherent grade, as the content of a frequency policy says."""
+    duration = frequency["expected_duration"]
+    asked = list(dict.fromkeys([*duration["facts"], "days_since_start", "days_to_planned_finish"]))
+
+    def every_days(index: FactIndex, ids: list[str], moments: NDArray) -> NDArray:
+        values = index.values([*asked, "inherent_grade"], ids, moments)
+        facts = {name: values[name].to_numpy() for name in asked}
+        grades = values["inherent_grade"].to_numpy()
+        return DAYS_A_YEAR / base_visits(grades, expected_days(facts, duration), frequency)
+
+    return every_days
 
 
 def simple_orders(known: KnownWeeks, quarter_days: float) -> list[Order]:

@@ -6,8 +6,9 @@ of the week: the site's level (a risk, a count, a size), the days since its last
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,11 @@ class ByReduction:
 
     lasting_days: float
     sharpness: float
+
+    @classmethod
+    def by(cls, choice: Mapping[str, Any]) -> ByReduction:
+        """As the content of a policy on the choice of visits says."""
+        return cls(choice["lasting_days"], choice["sharpness"])
 
     def __call__(self, level: Floats, waited: Floats, chance: np.random.Generator) -> Floats:
         value = level * np.minimum(waited / self.lasting_days, 1.0) ** self.sharpness

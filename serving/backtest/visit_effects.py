@@ -20,8 +20,8 @@ Effect = Callable[[NDArray[np.bool_], NDArray[np.floating]], NDArray[np.float32]
 class VisitEffect:
     """`reduction` of the hazard by one visit, and `lasting_days`: its length, or its half-life."""
 
-    reduction: float = 0.094
-    lasting_days: float = 91.0
+    reduction: float
+    lasting_days: float
 
     def ns3(self, visited: NDArray[np.bool_], findings: NDArray[np.floating]) -> NDArray[np.float32]:
         """Does not stack, lasts three months: (sites, weeks) factors of the hazard."""

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from data_contracts.errors import InvalidInput, NotEnoughData
+from data_contracts.errors import InvalidInput
 from serving.command_line.asked_pairs import JsonOption
 from serving.command_line.given_records import RecordsOption, records_of
-from serving.command_line.terminal import result_json, say, shown_progress
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from data_contracts.progress import Progress
-    from data_contracts.records import Records
-    from serving.backtest.comparison import History
-    from serving.backtest.orders import Order
-    from training.risk_model import RiskModel
-
-HEAD, WITHIN_DAYS = "accident", 30
+from serving.command_line.terminal import result, result_json, say, shown_progress
 
 
 def backtest(
@@ -61,7 +50,8 @@ def backtest(
       siterisk backtest --records snapshot/ --model model/ --page backtest.html
       siterisk backtest --share 0.05 --out backtest.csv
     """
-    from serving.command_line.backtest_report import backtest_page, backtest_text
+    from serving.command_line.backtest_inputs import judged_model, past_of
+    from serving.command_line.backtest_report import Told, backtest_page, backtest_text
     from serving.result_files import writable_result, write_result
 
     if out is not None:
@@ -73,83 +63,22 @@ def backtest(
             field="page",
         )
     with shown_progress() as progress:
-        fitted, weeks = _judged_model(model)
-        history, orders = _history(records_of(records, progress), fitted, weeks, share, progress)
-        table = history.compared(orders, seed, progress)
-    about = {
-        "model": fitted.version,
-        "first": str(weeks[0].date()),
-        "weeks": weeks[1],
-        "share": share,
-        "seed": seed,
-    }
-    simulated = bool(fitted.passport.get("simulated"))
+        fitted, first, weeks = judged_model(model)
+        past = past_of(records_of(records, progress), fitted, (first, weeks), share, progress)
+        table = past.history.compared(past.orders, seed, progress)
+    told = Told(
+        table,
+        past.chance(),
+        {"model": fitted.version, "first": str(first.date()), "weeks": weeks, "share": share, "seed": seed},
+        bool(fitted.passport.get("simulated")),
+    )
     if out is not None:
         write_result(table, out)
         say(f"{len(table)} 行 / rows → {out}")
     if page is not None:
-        page.write_text(backtest_page(table, about, simulated), encoding="utf-8")
+        page.write_text(backtest_page(told), encoding="utf-8")
         say(f"→ {page}")
     if as_json:
-        result_json({"about": about, "simulated": simulated, "rows": table.to_dict("records")})
+        result_json(told.as_json())
     else:
-        say(backtest_text(table, about, simulated))
-
-
-def _judged_model(model: str | None) -> tuple[RiskModel, tuple[pd.Timestamp, int]]:
-    """The judged model of a folder, with the first Monday of its test and the weeks until its last outcome day."""
-    import pandas as pd
-
-    from serving.command_line.model_commands import model_folder
-    from training.model_folder import read_verified
-    from training.risk_model import RiskModel
-
-    folder = read_verified(model_folder(model))
-    fitted = RiskModel.from_verified(folder, part="tested")
-    entry = fitted.passport["heads"].get(HEAD)
-    if entry is None:
-        raise NotEnoughData(
-            zh=f"模型 {fitted.version} 没有目标 {HEAD}，无法回溯。请用含该目标的模型。",
-            en=f"Model {fitted.version} has no head {HEAD}; back-test a model that has it.",
-            field="model",
-        )
-    dates = entry["tested"]["dates"]
-    first = pd.Timestamp(dates["test"][0])
-    first += pd.Timedelta(days=-first.weekday() % 7)
-    last = min(pd.Timestamp(dates["test"][1]) + pd.DateOffset(months=1), pd.Timestamp(dates["test_known_at"]))
-    return fitted, (first, (last - first).days // 7)
-
-
-def _history(
-    records: Records, model: RiskModel, weeks: tuple[pd.Timestamp, int], share: float, progress: Progress
-) -> tuple[History, list[Order]]:
-    from data_contracts.policy import policy_on
-    from features.catalogue import load_catalogue
-    from features.fact_index import FactIndex
-    from serving.backtest.comparison import History, visited_weeks
-    from serving.backtest.history import Outcomes
-    from serving.backtest.known_weeks import KnownWeeks, agencies, simple_orders
-    from serving.backtest.orders import ByReduction, Order, by_level
-    from training.heads import load_heads
-    from training.labels import outcomes
-
-    index = FactIndex.build(records, load_catalogue(), progress)
-    known = KnownWeeks.of(index, *weeks, progress)
-    orders = _orders(known, model, progress)
-    heads = {head.name: head for head in load_heads()}
-    at = known.mondays[-1] + pd.Timedelta(days=DAYS_OF_A_WEEK + heads[HEAD].reporting_lag_days)
-    found = [
-        Outcomes.of(kind, outcomes(heads[kind].outcome, records, at), "day", known.ids, known.mondays[0])
-        for kind in KINDS
-    ]
-    plan = policy_on("weekly_plan", known.mondays[0].date()).content
-    history = History(
-        known.city(agencies(records, known.ids), every_days),
-        visited_weeks(planned_visits(records), known.ids, known.mondays),
-        found,
-        share,
-        WITHIN_DAYS,
-        plan["random_share"],
-        plan["least_days_between"],
-    )
-    return history, orders
+        result(backtest_text(told))

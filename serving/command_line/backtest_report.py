@@ -12,7 +12,7 @@ import training
 from serving.backtest.comparison import ACTUAL, BESIDE
 from serving.command_line.terminal import table as as_table
 from training.page_plots import LEFT, RIGHT, WIDTH, drawing, words
-from training.report_parts import CONTENDERS, Said, Section, Table, count, percent, with_interval
+from training.report_parts import CONTENDERS, Cell, Said, Section, Table, count, percent, with_interval
 
 PLAN = "plan"
 RULES: Mapping[str, Said] = {
@@ -63,8 +63,24 @@ class Verdict(NamedTuple):
     said: Said
 
 
-def backtest_text(table: pd.DataFrame, about: Mapping[str, Any], simulated: bool) -> str:
+class Told(NamedTuple):
+    """What a back-test found: the table of `History.compared`, the random share by what is counted, and of what."""
+
+    table: pd.DataFrame
+    chance: Mapping[str, pd.DataFrame]
+    about: Mapping[str, Any]
+    simulated: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures, for a machine."""
+        chance = {name: rows.to_dict("records") for name, rows in self.chance.items()}
+        rows = self.table.to_dict("records")
+        return {"simulated": self.simulated, "about": dict(self.about), "rows": rows, "random_share": chance}
+
+
+def backtest_text(told: Told) -> str:
     """The table as text, Chinese and English."""
+    table, _, about, simulated = told
     lines = [_title(simulated).zh + " / " + _title(simulated).en, *_both(_about(about))]
     lines += [text for verdict in verdicts(table) for text in _both(verdict.said)]
     for (regime, outcome), part in table.groupby(["regime", "outcome"], sort=False):
@@ -81,10 +97,8 @@ def backtest_text(table: pd.DataFrame, about: Mapping[str, Any], simulated: bool
     return "\n".join(lines)
 
 
-def backtest_page(
-    table: pd.DataFrame, chance: Mapping[str, pd.DataFrame], about: Mapping[str, Any], simulated: bool
-) -> str:
-    """The page as one HTML text; `chance` are the tables of `random_share.by_period` by what was counted."""
+def backtest_page(told: Told) -> str:
+    """The page as one HTML text."""
     import jinja2
 
     folders = [Path(__file__).parent, Path(str(training.__file__)).parent]
@@ -92,14 +106,14 @@ def backtest_page(
         loader=jinja2.FileSystemLoader(folders), autoescape=True, undefined=jinja2.StrictUndefined
     )
     return environment.get_template("backtest_page.html.jinja").render(
-        simulated=simulated,
-        title=_title(simulated),
-        about=_about(about),
-        verdicts=verdicts(table),
+        simulated=told.simulated,
+        title=_title(told.simulated),
+        about=_about(told.about),
+        verdicts=verdicts(told.table),
         notes=NOTES,
         sections=[
-            *(_section(str(regime), part) for regime, part in table.groupby("regime", sort=False)),
-            chance_section(chance),
+            *(_section(str(regime), part) for regime, part in told.table.groupby("regime", sort=False)),
+            chance_section(told.chance),
         ],
         style=(folders[1] / "training_page.css").read_text(encoding="utf-8"),
     )
@@ -132,7 +146,7 @@ def chance_section(chance: Mapping[str, pd.DataFrame]) -> Section:
 
 
 def _chance_table(counted: Said, rows: pd.DataFrame) -> Table:
-    said = [
+    said: list[tuple[Cell, ...]] = [
         (
             str(row["period"]),
             count(row["visits"]),
