@@ -11,6 +11,7 @@ import pandas as pd
 import training
 from serving.backtest.comparison import ACTUAL, BESIDE
 from serving.command_line.terminal import table as as_table
+from serving.result_files import as_rows
 from training.page_plots import LEFT, RIGHT, WIDTH, drawing, words
 from training.report_parts import CONTENDERS, Cell, Said, Section, Table, count, percent, with_interval
 
@@ -73,8 +74,8 @@ class Told(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """All figures, for a machine."""
-        chance = {name: rows.to_dict("records") for name, rows in self.chance.items()}
-        rows = self.table.to_dict("records")
+        chance = {name: as_rows(rows) for name, rows in self.chance.items()}
+        rows = as_rows(self.table)
         return {"simulated": self.simulated, "about": dict(self.about), "rows": rows, "random_share": chance}
 
 
