@@ -6,6 +6,7 @@ gap, overlaps itself, misspells a word or puts thresholds out of order is refuse
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -40,12 +41,13 @@ class Policy:
 
 @dataclass(frozen=True)
 class PolicyFile:
-    """All policies of one kind, by date without a gap."""
+    """All policies of one kind, by date without a gap; `sha256` is of the file as it was read."""
 
     name: str
     title_zh: str
     title_en: str
     policies: tuple[Policy, ...]
+    sha256: str = ""
 
     def policy_on(self, day: date) -> Policy:
         """The policy in force on `day`; raises PolicyUndefined for a day before the first or after the last."""
@@ -81,7 +83,10 @@ def policy_file(name: str) -> PolicyFile:
     return load_policy_file(POLICY_FOLDER / f"{name}.yaml")
 
 
-POLICY_NAMES = ("inherent_grade", "risk_matrix", "input_requirements")
+POLICY_NAMES = (
+    "inherent_grade", "risk_matrix", "input_requirements", "dynamic_grade", "visit_frequency", "visit_frequency_2018",
+    "visit_choice",
+)  # fmt: skip
 
 
 @cache
@@ -107,7 +112,8 @@ def load_policy_file(path: Path) -> PolicyFile:
             en=f"The policy file {path.name} has {len(set(faults))} faults:\n{listed}",
         )
     titles = str(document.get("titleZh", path.stem)), str(document.get("titleEn", path.stem))
-    return PolicyFile(str(document["name"]), *titles, tuple(policies))
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return PolicyFile(str(document["name"]), *titles, tuple(policies), sha256)
 
 
 Fault = tuple[int, str]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from data_contracts.choice_policy_checks import visit_choice_faults
 from data_contracts.contract import contracts
+from data_contracts.frequency_policy_checks import visit_frequency_faults
+from data_contracts.grade_policy_checks import dynamic_grade_faults
 from data_contracts.policy import DATED_WORDS, LINE, Fault, wrong_words
+from data_contracts.policy_conditions import condition_faults, conditions_of
 
 GRADES = (1, 2, 3, 4, 5)
-BOUNDS = ("at_least", "at_most", "below", "is")
 
 
 def content_faults(name: str, entry: Mapping[str, Any]) -> list[Fault]:
@@ -18,6 +21,9 @@ def content_faults(name: str, entry: Mapping[str, Any]) -> list[Fault]:
         "inherent_grade": _inherent_grade,
         "risk_matrix": _risk_matrix,
         "input_requirements": _input_requirements,
+        "dynamic_grade": dynamic_grade_faults,
+        "visit_frequency": visit_frequency_faults,
+        "visit_choice": visit_choice_faults,
     }
     if name not in checks:
         return [(1, f"there is no policy called {name}")]
@@ -40,30 +46,8 @@ def _inherent_grade(entry: Mapping[str, Any]) -> Iterator[Fault]:
         if conditions and not (rule.get("all") or rule.get("any")):
             yield rule[LINE], "a rule needs conditions under all or any"
         for condition in conditions_of(rule):
-            yield from _condition(condition)
+            yield from condition_faults(condition)
     yield from _rising(rules)
-
-
-def conditions_of(rule: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """All conditions of a rule, in the order written."""
-    return [*(rule.get("all") or ()), *(rule.get("any") or ())]
-
-
-def _condition(condition: Mapping[str, Any]) -> Iterator[Fault]:
-    line = condition[LINE]
-    yield from wrong_words(condition, {"fact", *BOUNDS}, {"fact"})
-    bounds = [bound for bound in BOUNDS if bound in condition]
-    if not bounds:
-        yield line, "a condition needs at_least, at_most, below or is"
-    for bound in bounds:
-        value = condition[bound]
-        wanted: tuple[type, ...] = (bool,) if bound == "is" else (int, float)
-        if not isinstance(value, wanted) or (bound != "is" and isinstance(value, bool)):
-            yield line, f"{bound} is {value!r}"
-            return
-    upper = condition.get("below", condition.get("at_most"))
-    if upper is not None and condition.get("at_least", upper) > upper:
-        yield line, f"at_least {condition['at_least']} is above the upper bound {upper}"
 
 
 def _rising(rules: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
@@ -131,4 +115,4 @@ def _input_requirements(entry: Mapping[str, Any]) -> Iterator[Fault]:
         if required is not None:
             yield from wrong_words(required, {"all", "any"}, set())
             for condition in conditions_of(required):
-                yield from _condition(condition)
+                yield from condition_faults(condition)

@@ -121,7 +121,7 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
     given = dict(entry)
     given["direction"] = 0 if given["direction"] == "none" else given["direction"]
     given["range"] = tuple(given["range"])
-    for listed in ("until", "distinct", "needs", "among", "steps", "counted"):
+    for listed in ("until", "distinct", "needs", "above_zero", "among", "steps", "counted"):
         given[listed] = _listed(given.get(listed))
     if "ends_by" in given:
         given["ends_by"] = tuple(given["ends_by"])

@@ -158,7 +158,7 @@ def _group(group: str, table: TableContract) -> Iterator[str]:
 def _columns(feature: Feature, table: TableContract) -> Iterator[str]:
     compared = (*feature.no_later, *feature.no_later.values(), *(feature.ends_by or ()))
     times = [*filter(None, (feature.since, feature.counts_from)), *feature.until, *compared]
-    numbers = [feature.over] if feature.over else []
+    numbers = [*feature.above_zero, *([feature.over] if feature.over else [])]
     if feature.column and not feature.among:
         dated = feature.measure.startswith("days_") or feature.measure in ("sum_days", "delay_days")
         (times if dated else numbers).append(feature.column)

@@ -106,6 +106,7 @@ class FactShelf:
             feature.not_open_when,
             feature.distinct,
             feature.needs,
+            feature.above_zero,
             feature.no_later,
         )
         key = repr(filters)

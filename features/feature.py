@@ -93,7 +93,8 @@ class Feature:
     """One column of the matrix, declared once.
 
     `direction` is +1 or -1 where a larger value can only raise or lower the risk in the eyes of a person of
-    the trade, else 0. `where` keeps rows by column values, `needs` those that state the columns. `window_days`
+    the trade, else 0. `where` keeps rows by column values, `needs` those that state the columns, `above_zero` those
+    whose columns are above 0. `window_days`
     counts from the day of the fact. With `role` the feature speaks of the enterprise in that role, with `group`
     of a group of sites, `scope` of its record everywhere or on other projects than the one asked about. In
     reasons `{v}` is the value times `shown_times`, `{n}` the window in days; without `in_reasons` it is never
@@ -121,6 +122,7 @@ class Feature:
     lingers_days: int = 0
     distinct: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    above_zero: tuple[str, ...] = ()
     no_later: Mapping[str, str] = field(default_factory=dict, hash=False)
     ends_by: tuple[str, ...] | None = None
     not_open_when: Mapping[str, tuple[str | bool, ...]] = field(default_factory=dict, hash=False)
@@ -160,6 +162,6 @@ class Feature:
     def columns(self) -> tuple[str, ...]:
         """Every contract column the feature reads besides ids and `recorded_at`."""
         named: tuple[Any, ...] = (self.column, self.over, self.since, self.counts_from, *self.distinct)
-        listed = (*self.until, *self.where, *self.needs, *self.counted, *self.not_open_when)
+        listed = (*self.until, *self.where, *self.needs, *self.above_zero, *self.counted, *self.not_open_when)
         compared = (*self.no_later, *self.no_later.values(), *(self.ends_by or ()))
         return tuple(dict.fromkeys([*filter(None, named), *listed, *compared]))

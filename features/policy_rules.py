@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import ContractInvalid
 from data_contracts.policy import LINE, Policy, PolicyFile
-from data_contracts.policy_checks import conditions_of
+from data_contracts.policy_conditions import conditions_of
 from features.site_values import SiteValues
 from features.sorting import DAY, NEVER, Floats
 
@@ -58,8 +58,10 @@ def facts_of(policies: PolicyFile) -> dict[str, int]:
     for policy in policies.policies:
         content = policy.content
         listed = [*content.get("needs_any", ()), *content.get("credit", {}).get("facts", ())]
+        listed += [*content.get("last_visit", ()), *content.get("expected_duration", {}).get("facts", ())]
         found |= {fact: policy.line for fact in listed if fact not in found}
         rules = [*content.get("rules", ()), *(one.get("required") or {} for one in content.get("tables", ()))]
+        rules += [*content.get("overrides", ()), content.get("minimum", {})]
         for condition in (one for rule in rules for one in conditions_of(rule)):
             found.setdefault(condition["fact"], condition[LINE])
     return found

@@ -127,6 +127,7 @@ def _rate(feature: Feature) -> str:
 def _conditions(feature: Feature) -> list[str]:
     said = [f"{column}: {' or '.join(map(_word, values))}" for column, values in feature.where.items()]
     said += [f"with {' and '.join(feature.needs)}"] if feature.needs else []
+    said += [f"with {' and '.join(feature.above_zero)} above 0"] if feature.above_zero else []
     said += [f"{early} not after {late}" for early, late in feature.no_later.items()]
     said += [f"from {feature.since}"] if feature.since else []
     said += [f"not before {feature.counts_from}"] if feature.counts_from else []

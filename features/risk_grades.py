@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_contracts.policy import Policy, PolicyFile
-from data_contracts.policy_checks import conditions_of
+from data_contracts.policy_conditions import conditions_of
 from features.policy_rules import condition_holds, facts_of, holds, rows_of
 from features.site_values import SiteValues
 from features.sorting import Floats

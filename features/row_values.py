@@ -23,6 +23,8 @@ def rows_kept(feature: Feature, table: FactTable) -> NDArray[np.bool_]:
     single = feature.distinct if len(feature.distinct) == 1 else ()  # of several, a missing one is a value
     for column in (*single, *feature.needs):
         keep &= ~table.is_missing(column)
+    for column in feature.above_zero:
+        keep &= table.numbers(column) > 0
     for column, other in feature.no_later.items():
         early, late = table.moments(column), table.moments(other)
         keep &= (early != MISSING) & (late != MISSING) & (early <= late)

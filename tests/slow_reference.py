@@ -281,6 +281,7 @@ class SlowCity:
             )
             and not (len(feature.distinct) == 1 and pd.isna(row[feature.distinct[0]]))
             and not any(pd.isna(row[column]) for column in feature.needs)
+            and all(not pd.isna(row[column]) and row[column] > 0 for column in feature.above_zero)
             and all(row[early] <= row[late] for early, late in feature.no_later.items())
         )
 

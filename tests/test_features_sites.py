@@ -114,3 +114,52 @@ def test_the_season_begins_anew_each_year_before_1970_too(year):
     last = 2 * math.pi * 364 / 365.25
     assert found["season_sine"].tolist() == pytest.approx([0, math.sin(last)], abs=1e-12)
     assert found["season_cosine"].tolist() == pytest.approx([1, math.cos(last)], abs=1e-12)
+
+
+SITE = {"project_id": ["P1"], "recorded_at": ["2024-01-01"], "start_date": ["2024-01-01"]}
+
+
+def value(index: FactIndex, name: str, day: str) -> float:
+    return float(index.values([name], ["P1"], [day])[name].iloc[0])
+
+
+def test_a_fatal_accident_is_one_with_deaths_and_a_hurt_worker_is_none():
+    accidents = {
+        "accident_id": ["A1", "A2", "A3"],
+        "project_id": ["P1"] * 3,
+        "occurred_on": ["2024-03-01", "2024-04-01", "2024-04-02"],
+        "recorded_at": ["2024-03-03"] + ["2024-04-03"] * 2,
+        "deaths": [1, 0, None],
+    }
+    index = index_of(SITE, accidents=accidents)
+    assert math.isnan(value(index, "days_since_fatal_accident", "2024-03-02"))
+    assert value(index, "days_since_fatal_accident", "2024-04-10") == 40
+
+
+def test_a_major_hazard_is_open_until_rectified_and_overdue_from_its_day():
+    violations = {
+        "violation_id": ["V1", "V1", "V2"],
+        "project_id": ["P1"] * 3,
+        "found_on": ["2024-03-01"] * 3,
+        "severity": ["major", "major", "serious"],
+        "rectify_due_on": ["2024-03-10"] * 3,
+        "recorded_at": ["2024-03-01", "2024-03-20", "2024-03-01"],
+        "rectified_on": [None, "2024-03-19", None],
+    }
+    index = index_of(SITE, violations=violations)
+    days = ["2024-03-02", "2024-03-10", "2024-03-20", "2024-03-21"]
+    assert [value(index, "major_hazards_open", day) for day in days] == [1, 1, 1, 0]
+    assert [value(index, "major_hazards_overdue", day) for day in days] == [0, 1, 1, 0]
+
+
+def test_a_recheck_or_a_complaint_is_no_visit_that_counts():
+    inspections = {
+        "inspection_id": ["I1", "I2", "I3"],
+        "project_id": ["P1"] * 3,
+        "inspected_on": ["2024-03-01", "2024-03-20", "2024-03-25"],
+        "inspection_type": ["ROUTINE", "RECHECK", "COMPLAINT"],
+        "recorded_at": ["2024-03-01", "2024-03-20", "2024-03-25"],
+    }
+    index = index_of(SITE, inspections=inspections)
+    assert value(index, "days_since_counted_visit", "2024-03-31") == 30
+    assert value(index, "days_since_visit", "2024-03-31") == 6

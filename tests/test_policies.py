@@ -12,6 +12,8 @@ from data_contracts.policy import POLICY_FOLDER, POLICY_NAMES, load_policy_file,
 
 MATRIX = (POLICY_FOLDER / "risk_matrix.yaml").read_text(encoding="utf-8")
 GRADES = (POLICY_FOLDER / "inherent_grade.yaml").read_text(encoding="utf-8")
+COLOURS = (POLICY_FOLDER / "dynamic_grade.yaml").read_text(encoding="utf-8")
+VISITS = (POLICY_FOLDER / "visit_frequency.yaml").read_text(encoding="utf-8")
 INPUTS = (POLICY_FOLDER / "input_requirements.yaml").read_text(encoding="utf-8")
 
 
@@ -87,6 +89,23 @@ def test_gaps_and_overlaps_are_refused(tmp_path, until, start, fault):
         (MATRIX, "POOR: 4, UNKNOWN: 3", "POOR: 4, UNKNOWM: 3", "nothing is called UNKNOWM"),
         (INPUTS, "late_after_days: 62", "late_after: 62", "nothing is called late_after"),
         (INPUTS, "table: machinery", "table: machines", "machines is no contract table"),
+        (COLOURS, "share: 0.02", "share: 1.02", "share is 1.02, above 1"),
+        (COLOURS, "share: 0.25", "share: 0.5", "nothing would be left for BLUE"),
+        (COLOURS, "code: ORANGE", "code: ORNAGE", "not RED, ORANGE, YELLOW, BLUE"),
+        (COLOURS, "needs_confirmation: true", "needs_confirmation: 1", "needs_confirmation is 1"),
+        (COLOURS, "margin: 0.8", "margin: 1.2", "margin is 1.2, above 1"),
+        (COLOURS, "days_between_steps: 30", "days_between_steps: 30.5", "not a whole number of days"),
+        (COLOURS, "at_least: 0.2, at_most: 2.5", "at_least: 1.2, at_most: 2.5", "does not hold 1"),
+        (COLOURS, "    colour: RED", "    colour: BLUE", "colour is 'BLUE'"),
+        (COLOURS, "below: 90", "bellow: 90", "nothing is called bellow"),
+        (COLOURS, "cooling_days: 0", "cooling: 0", "nothing is called cooling"),
+        (VISITS, "5: {visits_per_year: 6", "5: {visits_per_year: 3", "falls from 4 to 3"),
+        (VISITS, "    unknown: {", "    unknwon: {", "base lacks the grades ['unknown']"),
+        (VISITS, "    YELLOW: {", "    YELOW: {", "nothing is called YELOW"),
+        (VISITS, "then_every_days: 30", "then_every_days: 70", "70, and 60 for a better colour"),
+        (VISITS, "visits_per_project: 1,", "visits: 1,", "nothing is called visits"),
+        (VISITS, 'stage: "30"', 'stage: "31"', "there is no stage '31'"),
+        (VISITS, "within_days: 60", "within_days: -1", "not a whole number of days"),
     ],
 )
 def test_typos_and_thresholds_out_of_order_are_refused_with_the_line(tmp_path, text, old, new, fault):

@@ -103,15 +103,22 @@ def with_interval(
     '38% (33–44)'
     >>> with_interval({"mean": 0.5, "low": None, "high": None}), with_interval(None)
     ('0.500', '–')
+    >>> with_interval({"mean": -0.001, "low": -0.02, "high": 0.01}, digits=2)
+    '0.00 (−0.02 … 0.01)'
     """
     mean, low, high = bounds(value)
     if mean is None:
         return CANNOT_TELL
-    shown = f"{mean * scale:.{digits}f}{unit}"
+    shown = _signed(mean * scale, digits) + unit
     if low is None or high is None:
         return shown
-    to = "–" if low >= 0 else " to "
-    return f"{shown} ({low * scale:.{digits}f}{to}{high * scale:.{digits}f})"
+    to = "–" if low >= 0 else " … "
+    return f"{shown} ({_signed(low * scale, digits)}{to}{_signed(high * scale, digits)})"
+
+
+def _signed(value: float, digits: int) -> str:
+    """With a true minus sign, and none for what is nothing when rounded."""
+    return f"{value:z.{digits}f}".replace("-", "−")
 
 
 def bounds(

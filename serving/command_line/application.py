@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from data_contracts.errors import SiteriskError
+from serving.command_line.backtest_command import backtest
 from serving.command_line.demo import demo
 from serving.command_line.exit_codes import UNEXPECTED, exit_code, exit_codes_in_words
 from serving.command_line.feature_commands import features
@@ -46,6 +47,7 @@ def application() -> typer.Typer:
         promote,
         rollback,
         score,
+        backtest,
         serve,
     ):
         siterisk.command()(command)

@@ -196,15 +196,23 @@ def _settings() -> Settings:
     return load_settings(os.environ, Path.cwd())
 
 
-def _model(model: str | None) -> RiskModel:
-    from training.risk_model import RiskModel, load_champion
+def model_folder(model: str | None) -> Path:
+    """The folder of a model: the one named, or that of the champion in force."""
+    from training.model_folder import champion_folder, champion_pointer
 
     if model is None:
-        return load_champion(_settings().home)
+        home = _settings().home
+        return champion_folder(home, champion_pointer(home))
     if "://" in model or model.startswith("models:/"):
         raise InvalidInput(
             zh=f"--model 应为模型文件夹，而不是 {model!r}；用 siterisk train --export 可写出模型文件夹。",
             en=f"--model takes a model folder, not {model!r}; siterisk train --export writes one.",
             field="model",
         )
-    return RiskModel.load(Path(model))
+    return Path(model)
+
+
+def _model(model: str | None) -> RiskModel:
+    from training.risk_model import RiskModel, load_champion
+
+    return load_champion(_settings().home) if model is None else RiskModel.load(model_folder(model))

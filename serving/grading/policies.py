@@ -1,0 +1,66 @@
+"""The policies of a grading run: which files, in force on which day, with their digests."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_contracts.errors import InvalidInput
+from data_contracts.policy import Policy, PolicyFile, load_policy_file, policy_file
+from features.catalogue import Catalogue
+from features.policy_rules import refuse_unknown_facts
+
+DYNAMIC_GRADE, VISIT_FREQUENCY = "dynamic_grade", "visit_frequency"
+
+
+@dataclass(frozen=True)
+class GradingPolicies:
+    """How colours are set and how often each is visited; `frequency_name` is that of the file."""
+
+    grade: PolicyFile
+    frequency: PolicyFile
+    frequency_name: str = VISIT_FREQUENCY
+
+    def on(self, day: dt.date) -> tuple[Policy, Policy]:
+        """Both policies in force on `day`; raises PolicyUndefined."""
+        return self.grade.policy_on(day), self.frequency.policy_on(day)
+
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of each file, by name."""
+        return {DYNAMIC_GRADE: self.grade.sha256, self.frequency_name: self.frequency.sha256}
+
+    def checked(self, catalogue: Catalogue) -> GradingPolicies:
+        """These, if every fact they ask for is a feature; ContractInvalid with the line otherwise."""
+        known = {feature.name for feature in catalogue.features}
+        for policies in (self.grade, self.frequency):
+            refuse_unknown_facts(policies, known)
+        return self
+
+
+def house_grading_policies(frequency: str = VISIT_FREQUENCY) -> GradingPolicies:
+    """The product's own files; `frequency` is the name of one that says how often sites are visited.
+
+    Raises NotFound for a name there is not, InvalidInput for a policy of another kind.
+    """
+    return GradingPolicies(
+        policy_file(DYNAMIC_GRADE), _of_kind(policy_file(frequency), VISIT_FREQUENCY), frequency
+    )
+
+
+def with_file(policies: GradingPolicies, path: Path) -> GradingPolicies:
+    """These with one of them read from a file instead; ContractInvalid names every fault with its line."""
+    new = load_policy_file(path)
+    if new.name == DYNAMIC_GRADE:
+        return GradingPolicies(new, policies.frequency, policies.frequency_name)
+    return GradingPolicies(policies.grade, _of_kind(new, VISIT_FREQUENCY), path.stem)
+
+
+def _of_kind(policies: PolicyFile, kind: str) -> PolicyFile:
+    if policies.name != kind:
+        raise InvalidInput(
+            zh=f"政策文件的种类为 {policies.name}，这里需要 {kind}。",
+            en=f"The policy file is of the kind {policies.name}; here it must be {kind}.",
+            field="policy",
+        )
+    return policies

@@ -1,0 +1,103 @@
+"""The frame of a grading run, one row a site: its columns, and how yesterday's is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from serving.grading.colours import RANK, colour_ranks
+from serving.grading.frequency import REACHED
+from serving.grading.overrides import Days, from_text
+from serving.grading.steps import Yesterday
+
+NOT_NEEDED, PENDING, CONFIRMED, REFUSED = "NOT_NEEDED", "PENDING", "CONFIRMED", "REFUSED"
+SITE = ("project_id", "status", "inherent_grade", "inherent_rule", "inherent_zh", "inherent_en")
+DECIDED = (
+    "colour",
+    "indicated_colour",
+    "rule",
+    "rule_zh",
+    "rule_en",
+    "fact",
+    "value",
+    "threshold",
+    "reference",
+)
+STATE = (
+    "colour_since", "confirmation", "proposed_colour", "override_colour", "colour_confirmation", "decided_by",
+    "decided_on", "refused_colour", "refused_on", *REACHED.values(), "overrides_last_seen",
+)  # fmt: skip
+DUE = ("visits_per_year", "base_visits_per_year", "due_on", "due_rule", "due_zh", "due_en")
+BASIS = ("last_visit_on", "started_on", "expected_days", "stage_order", "stage_entered_on")
+DAYS = (
+    "colour_since", "decided_on", "refused_on", *REACHED.values(), "due_on", "last_visit_on", "started_on",
+    "stage_entered_on",
+)  # fmt: skip
+NUMBERS = (
+    "inherent_grade", "value", "threshold", "visits_per_year", "base_visits_per_year", "expected_days", "stage_order"
+)  # fmt: skip
+TEXTS = tuple(name for name in (*SITE, *DECIDED, *STATE, *DUE, *BASIS) if name not in (*DAYS, *NUMBERS))
+
+
+def columns_of(heads: Sequence[str]) -> list[str]:
+    """All columns of the frame in order, with a risk and a percentile for each head."""
+    by_head = [f"{word}_{head}" for head in heads for word in ("risk", "percentile")]
+    return [*SITE, *DECIDED, *STATE, *by_head, *DUE, *BASIS]
+
+
+def typed_grades(rows: pd.DataFrame, heads: Sequence[str]) -> pd.DataFrame:
+    """The rows as a frame of grades: sorted by site, days as datetime64, texts missing as None."""
+    frame = rows[columns_of(heads)].sort_values("project_id", ignore_index=True)
+    kinds = (
+        dict.fromkeys(DAYS, "datetime64[us]")
+        | dict.fromkeys(NUMBERS, "float64")
+        | dict.fromkeys(TEXTS, "str")
+    )
+    by_head = {name: "float64" for name in frame.columns if name not in kinds}
+    return frame.astype(kinds | by_head)
+
+
+def yesterday_of(grades: pd.DataFrame | None, project_ids: Sequence[str]) -> Yesterday:
+    """The state that an earlier frame left the sites in; new ones have none."""
+    if grades is None:
+        return Yesterday.none(len(project_ids))
+    found = _of_sites(grades, project_ids)
+    return Yesterday(
+        colour_ranks(found["colour"].tolist()),
+        _days(found, "colour_since"),
+        {RANK[code]: _days(found, column) for code, column in REACHED.items()},
+        colour_ranks(found["refused_colour"].tolist()),
+        _days(found, "refused_on"),
+    )
+
+
+def overrides_seen(grades: pd.DataFrame | None, project_ids: Sequence[str]) -> dict[str, Days]:
+    """When each override was last seen at each site, by its code."""
+    if grades is None:
+        return {}
+    return from_text(_of_sites(grades, project_ids)["overrides_last_seen"].tolist())
+
+
+def text_before(grades: pd.DataFrame | None, project_ids: Sequence[str], column: str) -> np.ndarray:
+    """A column of an earlier frame for these sites; None for a new one."""
+    if grades is None:
+        return np.full(len(project_ids), None, object)
+    values = _of_sites(grades, project_ids)[column].astype(object)
+    return values.where(values.notna(), None).to_numpy(object)
+
+
+def or_missing(kept: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The values where they are kept, None elsewhere."""
+    found = values.astype(object)
+    found[~kept] = None
+    return found
+
+
+def _of_sites(grades: pd.DataFrame, project_ids: Sequence[str]) -> pd.DataFrame:
+    return grades.set_index("project_id").reindex(list(project_ids))
+
+
+def _days(rows: pd.DataFrame, column: str) -> Days:
+    return rows[column].to_numpy("datetime64[D]")
