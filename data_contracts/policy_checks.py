@@ -9,6 +9,7 @@ from data_contracts.choice_policy_checks import visit_choice_faults
 from data_contracts.contract import contracts
 from data_contracts.frequency_policy_checks import visit_frequency_faults
 from data_contracts.grade_policy_checks import dynamic_grade_faults
+from data_contracts.plan_policy_checks import weekly_plan_faults
 from data_contracts.policy import DATED_WORDS, LINE, Fault, wrong_words
 from data_contracts.policy_conditions import condition_faults, conditions_of
 
@@ -24,6 +25,7 @@ def content_faults(name: str, entry: Mapping[str, Any]) -> list[Fault]:
         "dynamic_grade": dynamic_grade_faults,
         "visit_frequency": visit_frequency_faults,
         "visit_choice": visit_choice_faults,
+        "weekly_plan": weekly_plan_faults,
     }
     if name not in checks:
         return [(1, f"there is no policy called {name}")]

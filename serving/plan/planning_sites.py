@@ -1,0 +1,91 @@
+"""What a plan knows of each active site on its day: grades, where it is, who came last, works under way, worth of a visit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_contracts.records import Records
+from features.fact_index import FactIndex
+from serving.grading.working_days import days_known
+
+FROM_GRADES = (
+    "project_id", "colour", "inherent_grade", "due_on", "due_rule", "due_zh", "due_en", "last_visit_on", "started_on",
+    "rule_zh", "rule_en",
+)  # fmt: skip
+KM_A_DEGREE = 111.2  # of latitude
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The contents of the policies that a plan follows: `visit_choice`, `weekly_plan` and the capacity of `dynamic_grade`."""
+
+    visits: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    capacity: Mapping[str, Any]
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The features that checklists, weather and campaigns ask for."""
+        listed = [*self.plan["checklist"], *self.plan["campaigns"], *self.plan["weather"]]
+        works = [work for one in self.plan["weather"] for work in one["works"]]
+        return tuple(dict.fromkeys([*(one["fact"] for one in listed), *works]))
+
+
+def planning_sites(
+    grades: pd.DataFrame, index: FactIndex, records: Records, day: pd.Timestamp, choice: Choice
+) -> pd.DataFrame:
+    """One row a site of a grading run, in its order: what `FROM_GRADES` names, risks, agency, area, facts, and the worth of a visit.
+
+    `value`: expected outcomes, weighed, that a visit averts beside what the last one still does; `value_<head>` its parts.
+    `last_inspectors`: who came last, empty where nobody did. Everything as known at 00:00 of `day`.
+    """
+    sites = grades[[*FROM_GRADES, *grades.filter(regex="^risk_").columns]].copy()
+    ids, moments = sites["project_id"].tolist(), np.full(len(sites), np.datetime64(day, "us"))
+    facts = index.values(choice.facts, ids, moments)
+    sites = sites.join(_projects(records, day).reindex(ids).reset_index(drop=True))
+    sites["agency_code"] = sites["agency_code"].fillna("")
+    sites["area"] = _areas(sites["longitude"], sites["latitude"], choice.plan["area_km"])
+    sites["last_inspectors"] = _last_inspectors(records, day).reindex(ids).fillna("").to_numpy()
+    since = sites["last_visit_on"].fillna(sites["started_on"])
+    sites["waited"] = (day - since).dt.days.clip(lower=0).fillna(np.inf)
+    return _with_values(sites, choice).join(facts.set_axis(sites.index))
+
+
+def _with_values(sites: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    visits = choice.visits
+    fresh = np.minimum(sites["waited"] / visits["lasting_days"], 1.0) ** visits["sharpness"]
+    parts = {
+        f"value_{head}": sites[f"risk_{head}"].fillna(0.0) * weight * visits["reduction"] * fresh
+        for head, weight in choice.plan["weights"].items()
+        if f"risk_{head}" in sites
+    }
+    return sites.assign(**parts, value=sum(parts.values()) if parts else 0.0)
+
+
+def _projects(records: Records, day: pd.Timestamp) -> pd.DataFrame:
+    known = days_known(records.table("projects"), ["project_id"], day).set_index("project_id")
+    return known[["agency_code", "longitude", "latitude"]]
+
+
+def _last_inspectors(records: Records, day: pd.Timestamp) -> pd.Series:
+    """The inspectors of each site's latest visit, as known then."""
+    visits = days_known(records.table("inspections"), ["inspection_id"], day)
+    visits = visits[visits["inspected_on"] <= day].sort_values("inspected_on", kind="stable")
+    return visits.drop_duplicates("project_id", keep="last").set_index("project_id")["inspector_refs"]
+
+
+def _areas(longitude: pd.Series, latitude: pd.Series, side_km: float) -> NDArray[np.int64]:
+    """The number of each site's square; sites without a place are squares of their own."""
+    middle = np.radians(float(latitude.mean()) if latitude.notna().any() else 0.0)
+    east = np.floor(longitude.to_numpy(float) * KM_A_DEGREE * np.cos(middle) / side_km)
+    north = np.floor(latitude.to_numpy(float) * KM_A_DEGREE / side_km)
+    named = pd.Series(list(zip(east, north, strict=True)))
+    nowhere = np.isnan(east) | np.isnan(north)
+    named[nowhere] = [("site", number) for number in np.flatnonzero(nowhere).tolist()]
+    return pd.factorize(named)[0].astype(np.int64)

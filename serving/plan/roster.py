@@ -1,0 +1,73 @@
+"""Inspectors and their days: how many visits an agency can make in a week, and by lot who makes which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.records import Records
+from serving.grading.working_days import WorkingDays, days_known
+
+
+@dataclass(frozen=True)
+class Roster:
+    """`available`: inspector_ref, agency_code, disciplines, date of every inspector-day of the week that is on file."""
+
+    available: pd.DataFrame
+    days: tuple[pd.Timestamp, ...]
+
+    @classmethod
+    def of(cls, records: Records, monday: pd.Timestamp, as_of: pd.Timestamp, calendar: WorkingDays) -> Roster:
+        """The working days of the week from Monday, and who is available on them, as known at `as_of`."""
+        days = tuple(
+            day
+            for day in pd.date_range(monday, periods=7)
+            if calendar.between(day, day + pd.Timedelta(days=1))
+        )
+        known = days_known(records.table("inspector_days"), ["inspector_ref", "date"], as_of)
+        known = known[known["date"].isin(days) & known["available"].fillna(False).astype(bool)]
+        who = days_known(records.table("inspectors"), ["inspector_ref"], as_of)
+        return cls(known[["inspector_ref", "date"]].merge(who, on="inspector_ref"), days)
+
+    def team_days(self, agency: str, capacity: Mapping[str, Any]) -> dict[pd.Timestamp, int]:
+        """How many teams the agency sends out on each day: the policy's share of its inspectors, by twos."""
+        mine = self.available[self.available["agency_code"] == agency]
+        counts = mine.groupby("date").size()
+        share, size = capacity["share_of_days_for_planned_visits"], capacity["inspectors_a_visit"]
+        return {day: int(counts.get(day, 0) * share // size) for day in self.days}
+
+    def on(self, agency: str, day: pd.Timestamp) -> pd.DataFrame:
+        """Who of the agency is available on a day."""
+        found = self.available
+        return found[(found["agency_code"] == agency) & (found["date"] == day)]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """随机派单: inspectors by lot. `busy`: team-days of each this week, which the draws add to."""
+
+    size: int
+    chance: np.random.Generator
+    busy: dict[str, int] = field(default_factory=dict)
+
+    def inspectors(self, there: pd.DataFrame, disciplines: Sequence[str], avoid: set[str]) -> list[str]:
+        """So many of those there, one at least with each discipline that is needed where there is one.
+
+        Those with fewer team-days this week come first, those who came last only where it cannot be avoided.
+        """
+        lots = dict(zip(there["inspector_ref"], self.chance.random(len(there)), strict=True))
+        able = {row.inspector_ref: set(str(row.disciplines).split(";")) for row in there.itertuples()}
+        order = sorted(lots, key=lambda who: (who in avoid, self.busy.get(who, 0), lots[who]))
+        drawn: list[str] = []
+        for needed in disciplines:
+            if not any(needed in able[who] for who in drawn):
+                drawn += [who for who in order if needed in able[who] and who not in drawn][:1]
+        drawn += [who for who in order if who not in drawn]
+        drawn = sorted(drawn[: self.size])
+        for who in drawn:
+            self.busy[who] = self.busy.get(who, 0) + 1
+        return drawn

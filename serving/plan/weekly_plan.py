@@ -1,0 +1,211 @@
+"""The plan of one week: every agency's choice of sites, days and inspectors, with the reason of each visit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.progress import Progress, silent
+from serving.plan.agency_programme import RANDOM, RISK, AgencyWeek, Chosen, choose
+from serving.plan.planning_sites import Choice
+from serving.plan.roster import Draw, Roster
+from serving.plan.visit_words import checklist, reason_of
+
+SAFETY, QUALITY = "SAFETY", "QUALITY"
+COLUMNS = (
+    "visit_id", "week", "day", "agency_code", "project_id", "discipline", "inspector_refs", "selected_by",
+    "selection_probability", "seed", "colour", "due_on", "value", "reason_zh", "reason_en", "checklist_zh", "checklist_en",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Week:
+    """An ISO week and when it is planned: what was on file at `as_of` is known."""
+
+    name: str
+    monday: pd.Timestamp
+    as_of: pd.Timestamp
+
+    @property
+    def sunday(self) -> pd.Timestamp:
+        return self.monday + pd.Timedelta(days=6)
+
+
+@dataclass(frozen=True)
+class WeeklyPlan:
+    """`visits`: a row a visit (COLUMNS). `draw`: every active site with its probability and whether it was drawn.
+    `agencies`: a row an agency: sites, team_days, visits by why, due visits left out, gap. `passport`: from what.
+    """
+
+    visits: pd.DataFrame
+    draw: pd.DataFrame
+    agencies: pd.DataFrame
+    left_out: pd.DataFrame
+    passport: dict[str, Any] = field(default_factory=dict)
+
+
+def weekly_plan(
+    sites: pd.DataFrame,
+    roster: Roster,
+    choice: Choice,
+    week: Week,
+    seed: int,
+    *,
+    told_visits: int | None = None,
+    progress: Progress = silent,
+) -> WeeklyPlan:
+    """The plan of `week` for the sites of `planning_sites`; the same input and seed give the same plan.
+
+    `told_visits` are the visits of the whole city where no roster is on file, or instead of it: shared over agencies by
+    their sites, and nobody is named. An agency with fewer team-days than due visits serves the most urgent, and `left_out`
+    names the others.
+    """
+    agencies = sorted(sites["agency_code"].unique())
+    parts, step = [], "计划 / plan"
+    for number, agency in enumerate(agencies):
+        progress(step, number, len(agencies))
+        mine = sites[sites["agency_code"] == agency].reset_index(drop=True)
+        days = _team_days(agency, len(mine) / len(sites), roster, choice, told_visits)
+        chance = np.random.default_rng([seed, number])
+        week_of = _agency_week(mine, days, choice, week, chance)
+        chosen = choose(week_of)
+        visits = _visits(mine, chosen, choice, week)
+        parts.append(
+            (agency, mine, chosen, sum(days.values()), _rounds(visits, days, roster, choice, chance))
+        )
+    progress(step, len(agencies), len(agencies))
+    return _together(parts, week, seed)
+
+
+def _team_days(
+    agency: str, share: float, roster: Roster, choice: Choice, told: int | None
+) -> dict[pd.Timestamp, int]:
+    if told is None:
+        return roster.team_days(agency, choice.capacity)
+    rounds = round(told * share / choice.capacity["visits_a_team_day"])
+    count = max(len(roster.days), 1)
+    return {day: rounds // count + (place < rounds % count) for place, day in enumerate(roster.days)}
+
+
+def _agency_week(
+    sites: pd.DataFrame,
+    days: dict[pd.Timestamp, int],
+    choice: Choice,
+    week: Week,
+    chance: np.random.Generator,
+) -> AgencyWeek:
+    late = (week.sunday - sites["due_on"]).dt.days.fillna(-1).to_numpy(float)
+    waits = sites["waited"] >= choice.visits["least_days_between"]
+    return AgencyWeek(
+        late=late,
+        value=np.where(waits, sites["value"], 0.0),
+        lot=chance.random(len(sites)),
+        area=sites["area"].to_numpy(),
+        start=float(chance.random()),
+        team_days=sum(days.values()),
+        visits_a_team_day=choice.capacity["visits_a_team_day"],
+        random_share=choice.visits["random_share"],
+    )
+
+
+def _visits(sites: pd.DataFrame, chosen: Chosen, choice: Choice, week: Week) -> pd.DataFrame:
+    """The chosen sites with what is said of each; days and inspectors come after."""
+    rows = np.flatnonzero(chosen.why != "")
+    visits = sites.iloc[rows].reset_index(drop=True)
+    visits["selected_by"] = chosen.why[rows]
+    drawn = chosen.drawn[rows]
+    visits["selection_probability"] = np.where(drawn, chosen.probability, np.nan)
+    quality = (
+        visits.get("value_defect", pd.Series(0.0, index=visits.index))
+        > choice.plan["quality"] * visits["value"]
+    )
+    visits["discipline"] = np.where(quality, QUALITY, SAFETY)
+    said = [reason_of(row, week.sunday) for row in _records(visits)]
+    looks = [checklist(row, choice.plan) for row in _records(visits)]
+    return visits.assign(
+        reason_zh=[zh for zh, _ in said],
+        reason_en=[en for _, en in said],
+        checklist_zh=["；".join(zh for zh, _ in items) for items in looks],
+        checklist_en=["; ".join(en for _, en in items) for items in looks],
+    )
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+
+
+def _rounds(
+    visits: pd.DataFrame,
+    days: dict[pd.Timestamp, int],
+    roster: Roster,
+    choice: Choice,
+    chance: np.random.Generator,
+) -> pd.DataFrame:
+    """Days and inspectors: the most urgent rounds on the first days, inspectors by lot."""
+    most = choice.capacity["visits_a_team_day"]
+    draw = Draw(choice.capacity["inspectors_a_visit"], chance)
+    order = visits.sort_values(["due_on", "project_id"], kind="stable", na_position="last").index
+    places = order.to_numpy()
+    rounds = [
+        places[members[start : start + most]]
+        for _, members in visits.loc[order].groupby("area", sort=False).indices.items()
+        for start in range(0, len(members), most)
+    ]
+    out: dict[pd.Timestamp, set[str]] = {day: set() for day in days}
+    day_of = np.full(len(visits), np.datetime64("NaT", "us"))
+    pair_of = np.full(len(visits), "", object)
+    for rows, day in zip(rounds, (day for day, teams in days.items() for _ in range(teams)), strict=False):
+        there = roster.on(str(visits["agency_code"].iloc[0]), day)
+        last = {who for refs in visits["last_inspectors"].iloc[rows] for who in refs.split(";")}
+        needed = sorted(set(visits["discipline"].iloc[rows]))
+        drawn = draw.inspectors(there[~there["inspector_ref"].isin(out[day])], needed, last)
+        out[day] |= set(drawn)
+        day_of[rows], pair_of[rows] = np.datetime64(day, "us"), ";".join(drawn)
+    return visits.assign(day=day_of, inspector_refs=pair_of)
+
+
+def _together(parts: list[Any], week: Week, seed: int) -> WeeklyPlan:
+    visits = pd.concat([part[4] for part in parts], ignore_index=True) if parts else pd.DataFrame()
+    visits = visits.sort_values(
+        ["agency_code", "day", "area", "project_id"], kind="stable", ignore_index=True
+    )
+    visits = visits.assign(
+        visit_id=[f"{week.name}-{number + 1:04d}" for number in range(len(visits))], week=week.name, seed=seed
+    )
+    draw = [
+        pd.DataFrame({
+            "project_id": mine["project_id"], "agency_code": agency, "probability": chosen.probability, "drawn": chosen.drawn,
+        })
+        for agency, mine, chosen, _, _ in parts
+    ]  # fmt: skip
+    left = [
+        mine.loc[chosen.left_out, ["agency_code", "project_id", "due_on", "due_zh", "due_en"]]
+        for _, mine, chosen, _, _ in parts
+    ]
+    return WeeklyPlan(
+        visits[list(COLUMNS)],
+        pd.concat(draw, ignore_index=True),
+        pd.DataFrame([_agency_row(*part) for part in parts]),
+        pd.concat(left, ignore_index=True).sort_values("due_on", ignore_index=True),
+        {"week": week.name, "as_of": week.as_of.isoformat(), "seed": seed},
+    )
+
+
+def _agency_row(
+    agency: str, sites: pd.DataFrame, chosen: Chosen, team_days: int, visits: pd.DataFrame
+) -> dict[str, Any]:
+    return {
+        "agency_code": agency,
+        "sites": len(sites),
+        "team_days": team_days,
+        "visits": len(visits),
+        "mandatory": int((chosen.why == "MANDATORY").sum()),
+        "random": int((chosen.why == RANDOM).sum()),
+        "risk": int((chosen.why == RISK).sum()),
+        "left_out": int(chosen.left_out.sum()),
+        "draw_probability": chosen.probability,
+        "gap": chosen.gap,
+    }
