@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from data_contracts.grade_tables import DAYS, NUMBERS, TEXTS
 from serving.grading.colours import RANK, colour_ranks
 from serving.grading.frequency import REACHED
 from serving.grading.overrides import Days, from_text
@@ -31,14 +32,6 @@ STATE = (
 )  # fmt: skip
 DUE = ("visits_per_year", "base_visits_per_year", "due_on", "due_rule", "due_zh", "due_en")
 BASIS = ("last_visit_on", "started_on", "expected_days", "stage_order", "stage_entered_on")
-DAYS = (
-    "colour_since", "decided_on", "refused_on", *REACHED.values(), "due_on", "last_visit_on", "started_on",
-    "stage_entered_on",
-)  # fmt: skip
-NUMBERS = (
-    "inherent_grade", "value", "threshold", "visits_per_year", "base_visits_per_year", "expected_days", "stage_order"
-)  # fmt: skip
-TEXTS = tuple(name for name in (*SITE, *DECIDED, *STATE, *DUE, *BASIS) if name not in (*DAYS, *NUMBERS))
 
 
 def columns_of(heads: Sequence[str]) -> list[str]:
@@ -53,7 +46,7 @@ def typed_grades(rows: pd.DataFrame, heads: Sequence[str]) -> pd.DataFrame:
     kinds = (
         dict.fromkeys(DAYS, "datetime64[us]")
         | dict.fromkeys(NUMBERS, "float64")
-        | dict.fromkeys(TEXTS, "str")
+        | dict.fromkeys(("project_id", *TEXTS), "str")
     )
     by_head = {name: "float64" for name in frame.columns if name not in kinds}
     return frame.astype(kinds | by_head)
