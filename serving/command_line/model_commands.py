@@ -59,7 +59,7 @@ def score(
     from serving.scorer import Scorer, refuse_other_features
 
     pairs = asked_pairs(at, out)
-    catalogue, fitted = load_catalogue(), _model(model)
+    catalogue, fitted = load_catalogue(), model_of(model)
     refuse_other_features(fitted, catalogue)
     with shown_progress() as progress:
         scorer = Scorer(FactIndex.build(records_of(records, progress), catalogue, progress), fitted)
@@ -182,7 +182,8 @@ def _settings() -> Settings:
     return load_settings(os.environ, Path.cwd())
 
 
-def _model(model: str | None) -> RiskModel:
+def model_of(model: str | None) -> RiskModel:
+    """The model in a folder, or the champion in force."""
     from training.risk_model import RiskModel, load_champion
 
     if model is None:
