@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +9,10 @@ import typer
 
 from data_contracts.errors import InvalidInput
 from serving.command_line.asked_pairs import JsonOption, OutOption, hand_out
-from serving.command_line.given_records import RecordsOption, records_of
+from serving.command_line.given_records import RecordsOption, grade_store_of, records_of
 from serving.command_line.grade_report import dated, tell_run, waiting_rows
 from serving.command_line.model_commands import model_of
 from serving.command_line.terminal import result_json, say, shown_progress
-from serving.settings import load_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,18 +138,6 @@ def day_to_grade(
     source = records_of(records, progress)
     scorer = Scorer(FactIndex.build(source, catalogue, progress), fitted)
     return DayToGrade(scorer, source, day, visits_per_year)
-
-
-def grade_store_of(records: str | None) -> GradeStore | None:
-    """Where runs over these records are kept: in their store; None for records that come from elsewhere."""
-    from data_contracts.record_store import RecordStore
-    from data_contracts.source_databases import is_store
-    from serving.grading.grade_store import GradeStore
-
-    address = records or load_settings(os.environ, Path.cwd()).store_url
-    if "://" not in address or (records is not None and not is_store(address)):
-        return None
-    return GradeStore(RecordStore.open(address, create=False).engine)
 
 
 def _run(

@@ -18,7 +18,7 @@ from serving.command_line.asked_pairs import (
     in_parts,
 )
 from serving.command_line.frozen_records import frozen_records
-from serving.command_line.given_records import RecordsOption, records_of
+from serving.command_line.given_records import RecordsOption, grade_store_of, records_of
 from serving.command_line.promotion_report import tell_history, tell_promotion
 from serving.command_line.terminal import say, shown_progress
 from serving.command_line.training_report import tell_training
@@ -46,7 +46,8 @@ def score(
     """批量评估。 The risks of each pair.
 
     The same numbers as the service gives. One row a pair in the order given: project_id, as_of, status,
-    a risk for each head, grades, reasons.
+    a risk for each head, grades, reasons. The dynamic grade is that of the last grading run up to as_of
+    (siterisk grade), with what persons and facts decided since; empty where the records come from no store.
     A project not on record at as_of keeps its row, with status UNKNOWN and no risks.
 
     \b
@@ -56,6 +57,7 @@ def score(
     """
     from features.catalogue import load_catalogue
     from features.fact_index import FactIndex
+    from serving.grading.current_grades import CurrentGrades
     from serving.scorer import Scorer, refuse_other_features
 
     pairs = asked_pairs(at, out)
@@ -63,9 +65,11 @@ def score(
     refuse_other_features(fitted, catalogue)
     with shown_progress() as progress:
         scorer = Scorer(FactIndex.build(records_of(records, progress), catalogue, progress), fitted)
+        store = grade_store_of(records)
+        colours = CurrentGrades(store, scorer.index).at if store else None
 
         def part(rows: pd.DataFrame) -> pd.DataFrame:
-            return scorer.score(rows["project_id"].tolist(), rows["as_of"].to_numpy())
+            return scorer.score(rows["project_id"].tolist(), rows["as_of"].to_numpy(), colours)
 
         made = in_parts(pairs, part, "评估 / score", progress)
     hand_out(made, out, as_json)
