@@ -12,6 +12,7 @@ from sqlalchemy import exc
 
 from data_contracts.cell_texts import cell_text
 from data_contracts.errors import InvalidInput, SourceUnreadable
+from data_contracts.grade_tables import GRADE_TABLES
 from data_contracts.row_chunks import RowChunk, chunks_of_rows
 from data_contracts.store_tables import BOOKKEEPING, META_TABLE
 
@@ -55,7 +56,7 @@ def database_tables(
     with _source_errors(engine):
         inspector = sa.inspect(engine)
         is_store = inspector.has_table(META_TABLE)
-        own = {META_TABLE, "store_versions", "quarantine"} if is_store else set()
+        own = {META_TABLE, "store_versions", "quarantine", *GRADE_TABLES} if is_store else set()
         tables, unknown = [], []
         for table in sorted({*inspector.get_table_names(), *inspector.get_view_names()} - own):
             meant = table_named(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,9 @@ from training.risk_model import RiskModel
 
 UNKNOWN = "UNKNOWN"
 FEATURES_TOLD = 5
-# Grades and reasons come with the policies and the contributions; until then their columns are empty.
+INHERENT_GRADE = "inherent_grade"
+Colours = Callable[[Sequence[str], np.ndarray], Sequence[str | None]]
+# Reasons come with the contributions; until then their columns are empty.
 TEXT_COLUMNS = ("inherent_grade", "dynamic_grade", "reasons_zh", "reasons_en")
 
 
@@ -33,11 +35,18 @@ class Scorer:
     def __post_init__(self) -> None:
         refuse_other_features(self.model, self.index.catalogue)
 
-    def score(self, project_ids: Sequence[str], as_of: Sequence[pd.Timestamp] | np.ndarray) -> pd.DataFrame:
+    def score(
+        self,
+        project_ids: Sequence[str],
+        as_of: Sequence[pd.Timestamp] | np.ndarray,
+        colours: Colours | None = None,
+    ) -> pd.DataFrame:
         """One row for each pair, in the order given.
 
         Columns are project_id, as_of, status, `risk_<head>` for each head of the model, then grades and
-        reasons. A project that was not on record at `as_of` keeps its row: status UNKNOWN, risks missing.
+        reasons. `inherent_grade` is 1 to 5 by the rules in force on the day, empty where key facts are not on
+        file; `dynamic_grade` is what `colours` says of the last grading run, and empty without. A project that
+        was not on record at `as_of` keeps its row: status UNKNOWN, risks missing.
         Each row depends on its own pair alone, so one at a time and all at once give the same numbers.
         """
         moments = np.asarray(as_of, dtype="datetime64[us]")
@@ -49,8 +58,15 @@ class Scorer:
             "status": pd.Series(scores.status, dtype="str"),
             **{f"risk_{head}": risks for head, risks in scores.risks.items()},
             **dict.fromkeys(TEXT_COLUMNS, nothing),
+            INHERENT_GRADE: self._inherent(project_ids, moments),
         }
+        if colours is not None:
+            columns["dynamic_grade"] = pd.Series(list(colours(project_ids, moments)), dtype="str")
         return pd.DataFrame(columns)
+
+    def _inherent(self, project_ids: Sequence[str], moments: np.ndarray) -> pd.Series:
+        grades = self.index.values([INHERENT_GRADE], project_ids, moments)[INHERENT_GRADE]
+        return grades.map(lambda grade: None if np.isnan(grade) else f"{grade:.0f}").astype("str")
 
     def scores(self, project_ids: Sequence[str], moments: np.ndarray) -> Scores:
         """Status and risks alone, without a table around them: what a request needs."""

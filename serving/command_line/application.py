@@ -9,7 +9,9 @@ from serving.command_line.backtest_command import backtest
 from serving.command_line.demo import demo
 from serving.command_line.exit_codes import UNEXPECTED, exit_code, exit_codes_in_words
 from serving.command_line.feature_commands import features
+from serving.command_line.grade_command import grade
 from serving.command_line.model_commands import promote, rollback, score, train
+from serving.command_line.policy_commands import policy_application
 from serving.command_line.record_commands import check, load, snapshot, synth
 from serving.command_line.service_commands import serve
 from serving.command_line.terminal import tell_error, tell_unexpected
@@ -47,10 +49,12 @@ def application() -> typer.Typer:
         promote,
         rollback,
         score,
+        grade,
         backtest,
         serve,
     ):
         siterisk.command()(command)
+    siterisk.add_typer(policy_application(), name="policy")
     return siterisk
 
 

@@ -18,7 +18,7 @@ from serving.command_line.asked_pairs import (
     in_parts,
 )
 from serving.command_line.frozen_records import frozen_records
-from serving.command_line.given_records import RecordsOption, records_of
+from serving.command_line.given_records import RecordsOption, grade_store_of, records_of
 from serving.command_line.promotion_report import tell_history, tell_promotion
 from serving.command_line.terminal import say, shown_progress
 from serving.command_line.training_report import tell_training
@@ -50,7 +50,8 @@ def score(
     """批量评估。 The risks of each pair.
 
     The same numbers as the service gives. One row a pair in the order given: project_id, as_of, status,
-    a risk for each head, grades, reasons.
+    a risk for each head, grades, reasons. The dynamic grade is that of the last grading run up to as_of
+    (siterisk grade), with what persons and facts decided since; empty where the records come from no store.
     A project not on record at as_of keeps its row, with status UNKNOWN and no risks.
 
     With --reasons, for each head the facts that raise its risk most beside the sites of the same kind that
@@ -64,18 +65,21 @@ def score(
     """
     from features.catalogue import load_catalogue
     from features.fact_index import FactIndex
+    from serving.grading.current_grades import CurrentGrades
     from serving.reasons.day_reasons import in_columns, reasons_at
     from serving.scorer import Scorer, refuse_other_features
 
     pairs = asked_pairs(at, out)
-    catalogue, fitted = load_catalogue(), _model(model)
+    catalogue, fitted = load_catalogue(), model_of(model)
     refuse_other_features(fitted, catalogue)
     with shown_progress() as progress:
         scorer = Scorer(FactIndex.build(records_of(records, progress), catalogue, progress), fitted)
+        store = grade_store_of(records)
+        colours = CurrentGrades(store, scorer.index).at if store else None
 
         def part(rows: pd.DataFrame) -> pd.DataFrame:
             ids, moments = rows["project_id"].tolist(), rows["as_of"].to_numpy("datetime64[us]")
-            scored = scorer.score(ids, moments)
+            scored = scorer.score(ids, moments, colours)
             if reasons:
                 told = reasons_at(scorer.index, fitted, ids, moments, progress)
                 scored[["reasons_zh", "reasons_en"]] = in_columns(fitted, told)
@@ -212,7 +216,8 @@ def model_folder(model: str | None) -> Path:
     return Path(model)
 
 
-def _model(model: str | None) -> RiskModel:
+def model_of(model: str | None) -> RiskModel:
+    """The model in a folder, or the champion in force."""
     from training.risk_model import RiskModel, load_champion
 
     return load_champion(_settings().home) if model is None else RiskModel.load(model_folder(model))

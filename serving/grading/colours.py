@@ -46,16 +46,21 @@ def shares_at_or_above(colours: Sequence[Mapping[str, Any]]) -> Floats:
 
 
 def cutoffs(risks: Floats, shares: Floats) -> Floats:
-    """The risk from which on each colour begins, the worst first: that of the last site within the share.
+    """The risk from which on each colour begins, the worst first: the lowest that keeps within the share.
 
-    Infinite where the share holds no whole site. Sites without a risk are not counted.
+    Sites alike are in together or out together: a risk that very many share makes none of them red. Infinite where
+    the share holds no whole site. Sites without a risk are not counted.
 
     >>> cutoffs(np.array([0.1, 0.4, 0.3, 0.2, np.nan]), np.array([0.2, 0.5, 0.75])).tolist()
     [inf, 0.3, 0.2]
+    >>> cutoffs(np.array([0.4, 0.1, 0.1, 0.1]), np.array([0.25, 0.5, 0.75])).tolist()
+    [0.4, 0.4, 0.4]
     """
-    known = np.sort(risks[~np.isnan(risks)])[::-1]
-    whole = np.floor(np.minimum(shares, 1.0) * len(known)).astype(np.int64)
-    return np.array([known[count - 1] if count else np.inf for count in whole.tolist()])
+    values, counts = np.unique(risks[~np.isnan(risks)], return_counts=True)
+    at_or_above = np.cumsum(counts[::-1])
+    whole = np.floor(np.minimum(shares, 1.0) * counts.sum())
+    within = np.searchsorted(at_or_above, whole, side="right")
+    return np.concatenate([[np.inf], values[::-1]])[within]
 
 
 def ranks_by(risks: Floats, from_cutoffs: Floats) -> Ranks:

@@ -28,10 +28,11 @@ from serving.grading.reasons import Deciding, reasons
 from serving.grading.site_grades import (
     NOT_NEEDED,
     PENDING,
+    grades_before,
     or_missing,
     overrides_seen,
-    text_before,
     typed_grades,
+    values_before,
     yesterday_of,
 )
 from serving.grading.steps import Indicated, Stepped, stepped
@@ -59,9 +60,8 @@ def grade_city(
     content, day, sites = policy.content, np.datetime64(city.day, "D"), len(city.project_ids)
     heads = _heads(policy, city.risks)
     risks = _known_risks(city, content["minimum"], heads)
-    asked = overrides(
-        content["overrides"], city.facts.__getitem__, day, overrides_seen(yesterday, city.project_ids), sites
-    )
+    before = grades_before(yesterday, city.project_ids)
+    asked = overrides(content["overrides"], city.facts.__getitem__, day, overrides_seen(before), sites)
     basis = _basis(city, frequency.content, day)
     base = base_visits(
         basis["inherent_grade"].to_numpy(), basis["expected_days"].to_numpy(), frequency.content
@@ -71,13 +71,12 @@ def grade_city(
     scale = fitted_scale(shares, len(heads), by_colour, capacity.visits_per_year, content["scale"])
     of_heads = {head: cutoffs(risks[head], shares * scale) for head in heads}
     indicated = Indicated.of(risks, of_heads)
-    state = yesterday_of(yesterday, city.project_ids)
-    now = stepped(indicated, asked, state, content["lowering"], day)
+    now = stepped(indicated, asked, yesterday_of(before), content["lowering"], day)
     said = reasons(Deciding(policy, now, asked, indicated, city.facts.__getitem__))
     columns = {
         **basis,
         **said,
-        **_state(city, now, content, yesterday),
+        **_state(now, content, before),
         "indicated_colour": colour_names(indicated.ranks),
         "override_colour": or_missing(asked.ranks > 0, colour_names(asked.ranks)),
         "overrides_last_seen": as_text(asked.last_seen, sites),
@@ -85,9 +84,8 @@ def grade_city(
         **_risks(city),
     }
     frame = pd.DataFrame(columns)
-    grades = typed_grades(
-        frame.join(visit_frequency(frame, frequency.content, city.working_days)), list(city.risks)
-    )
+    visits = visit_frequency(frame, frequency.content, city.working_days)
+    grades = typed_grades(pd.concat([frame, visits], axis=1), list(city.risks))
     return GradingRun(
         grades, _passport(policies, capacity, grades, scale=scale, cutoffs=of_heads, policy=policy)
     )
@@ -134,15 +132,11 @@ def _days_before(day: np.datetime64, days: Floats) -> np.ndarray:
     return np.where(known, day - whole, np.datetime64("NaT", "D")).astype("datetime64[us]")
 
 
-def _state(
-    city: CityToday, now: Stepped, content: Mapping[str, Any], yesterday: pd.DataFrame | None
-) -> dict[str, Any]:
+def _state(now: Stepped, content: Mapping[str, Any], yesterday: pd.DataFrame) -> dict[str, Any]:
     """Colours, since when, and what a person has said or must say."""
     needs = np.array([False, *(one["needs_confirmation"] for one in reversed(content["colours"]))])[now.ranks]
-    before = {
-        name: text_before(yesterday, city.project_ids, name)
-        for name in ("colour_confirmation", "decided_by", "decided_on", "refused_colour", "refused_on")
-    }
+    said = ("colour_confirmation", "decided_by", "decided_on", "refused_colour", "refused_on")
+    before = {name: values_before(yesterday, name) for name in said}
     of_colour = np.where(needs, PENDING, NOT_NEEDED).astype(object)
     kept = ~now.changed & pd.notna(before["colour_confirmation"])
     of_colour[kept] = before["colour_confirmation"][kept]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from data_contracts.grade_tables import DAYS, NUMBERS, TEXTS
 from serving.grading.colours import RANK, colour_ranks
 from serving.grading.frequency import REACHED
 from serving.grading.overrides import Days, from_text
@@ -31,14 +32,6 @@ STATE = (
 )  # fmt: skip
 DUE = ("visits_per_year", "base_visits_per_year", "due_on", "due_rule", "due_zh", "due_en")
 BASIS = ("last_visit_on", "started_on", "expected_days", "stage_order", "stage_entered_on")
-DAYS = (
-    "colour_since", "decided_on", "refused_on", *REACHED.values(), "due_on", "last_visit_on", "started_on",
-    "stage_entered_on",
-)  # fmt: skip
-NUMBERS = (
-    "inherent_grade", "value", "threshold", "visits_per_year", "base_visits_per_year", "expected_days", "stage_order"
-)  # fmt: skip
-TEXTS = tuple(name for name in (*SITE, *DECIDED, *STATE, *DUE, *BASIS) if name not in (*DAYS, *NUMBERS))
 
 
 def columns_of(heads: Sequence[str]) -> list[str]:
@@ -53,39 +46,39 @@ def typed_grades(rows: pd.DataFrame, heads: Sequence[str]) -> pd.DataFrame:
     kinds = (
         dict.fromkeys(DAYS, "datetime64[us]")
         | dict.fromkeys(NUMBERS, "float64")
-        | dict.fromkeys(TEXTS, "str")
+        | dict.fromkeys(("project_id", *TEXTS), "str")
     )
     by_head = {name: "float64" for name in frame.columns if name not in kinds}
     return frame.astype(kinds | by_head)
 
 
-def yesterday_of(grades: pd.DataFrame | None, project_ids: Sequence[str]) -> Yesterday:
-    """The state that an earlier frame left the sites in; new ones have none."""
+def grades_before(grades: pd.DataFrame | None, project_ids: Sequence[str]) -> pd.DataFrame:
+    """The rows that an earlier frame left these sites, in their order; all missing for a new one."""
     if grades is None:
-        return Yesterday.none(len(project_ids))
-    found = _of_sites(grades, project_ids)
+        return pd.DataFrame(columns=[*DECIDED, *STATE], index=range(len(project_ids)))
+    return grades.set_index("project_id").reindex(list(project_ids)).reset_index(drop=True)
+
+
+def yesterday_of(before: pd.DataFrame) -> Yesterday:
+    """The state that an earlier run left the sites in."""
     return Yesterday(
-        colour_ranks(found["colour"].tolist()),
-        _days(found, "colour_since"),
-        {RANK[code]: _days(found, column) for code, column in REACHED.items()},
-        colour_ranks(found["refused_colour"].tolist()),
-        _days(found, "refused_on"),
+        colour_ranks(before["colour"].tolist()),
+        _days(before, "colour_since"),
+        {RANK[code]: _days(before, column) for code, column in REACHED.items()},
+        colour_ranks(before["refused_colour"].tolist()),
+        _days(before, "refused_on"),
     )
 
 
-def overrides_seen(grades: pd.DataFrame | None, project_ids: Sequence[str]) -> dict[str, Days]:
+def overrides_seen(before: pd.DataFrame) -> dict[str, Days]:
     """When each override was last seen at each site, by its code."""
-    if grades is None:
-        return {}
-    return from_text(_of_sites(grades, project_ids)["overrides_last_seen"].tolist())
+    return from_text(before["overrides_last_seen"].tolist())
 
 
-def text_before(grades: pd.DataFrame | None, project_ids: Sequence[str], column: str) -> np.ndarray:
-    """A column of an earlier frame for these sites; None for a new one."""
-    if grades is None:
-        return np.full(len(project_ids), None, object)
-    values = _of_sites(grades, project_ids)[column].astype(object)
-    return values.where(values.notna(), None).to_numpy(object)
+def values_before(before: pd.DataFrame, column: str) -> np.ndarray:
+    """A column of an earlier frame as objects; None where there is none."""
+    values = before[column].to_numpy(object)
+    return or_missing(np.asarray(pd.notna(values)), values)
 
 
 def or_missing(kept: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -95,9 +88,5 @@ def or_missing(kept: np.ndarray, values: np.ndarray) -> np.ndarray:
     return found
 
 
-def _of_sites(grades: pd.DataFrame, project_ids: Sequence[str]) -> pd.DataFrame:
-    return grades.set_index("project_id").reindex(list(project_ids))
-
-
 def _days(rows: pd.DataFrame, column: str) -> Days:
-    return rows[column].to_numpy("datetime64[D]")
+    return pd.to_datetime(rows[column]).to_numpy("datetime64[D]")

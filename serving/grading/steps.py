@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.grading.colours import BLUE, NAMES, Floats, Ranks, indicated_ranks
+from serving.grading.colours import BLUE, Floats, Ranks, indicated_ranks
 from serving.grading.overrides import NEVER, ONE_DAY, Days, Overrides
 
 Held = NDArray[np.bool_]
@@ -31,13 +31,6 @@ class Yesterday:
     reached: Mapping[int, Days]
     refused: Ranks
     refused_on: Days
-
-    @classmethod
-    def none(cls, sites: int) -> Yesterday:
-        """Before the first run."""
-        nothing, never = np.zeros(sites, np.int64), np.full(sites, NEVER)
-        reached = {rank: never for rank in range(BLUE + 1, len(NAMES))}
-        return cls(nothing, never, reached, nothing, never)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,96 @@
+"""What persons decide about grades: a red or orange confirmed or refused, a lowering confirmed or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from serving.grading.colours import BLUE, NAMES, RANK
+from serving.grading.frequency import REACHED
+from serving.grading.site_grades import CONFIRMED, NOT_NEEDED, PENDING, REFUSED
+
+CONFIRM, REFUSE = "CONFIRM", "REFUSE"
+DECISIONS = (CONFIRM, REFUSE)
+LOWERED, REFUSED_RAISE = "LOWERING_CONFIRMED", "RAISE_REFUSED"
+WORDS = {
+    LOWERED: ("下调经人工确认", "A person confirmed the step down"),
+    REFUSED_RAISE: ("上调经人工否定", "A person refused the raise"),
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One person's word on one site, in force from `decided_on`."""
+
+    project_id: str
+    decision: str
+    person: str
+    reason: str
+    decided_on: pd.Timestamp
+
+
+def with_decisions(grades: pd.DataFrame, decisions: Iterable[Decision]) -> pd.DataFrame:
+    """The grades after the decisions, in their order; one about a site that waits for nothing changes nothing.
+
+    A lowering confirmed holds from its day; refused, it is not proposed again before the days between steps have
+    passed. A red or orange confirmed stays; refused, the site has the worst colour that needs no person, and the
+    risks alone raise it no further for as long. A colour that an override asks for cannot be refused.
+    """
+    decided = grades.copy()
+    rows = {project: row for row, project in enumerate(decided["project_id"].tolist())}
+    for one in decisions:
+        row = rows.get(one.project_id)
+        if row is None or decided.at[row, "confirmation"] != PENDING:
+            continue
+        for column, value in _after(decided.iloc[row], one).items():
+            decided.loc[row, column] = value
+    return decided
+
+
+def _after(site: pd.Series, one: Decision) -> dict[str, Any]:
+    """What the decision changes of the site."""
+    by = {"decided_by": one.person, "decided_on": one.decided_on}
+    if pd.notna(site["proposed_colour"]):
+        settled = by | {"proposed_colour": None}
+        if one.decision == CONFIRM:
+            return settled | _moved(site["proposed_colour"], site, one.decided_on, LOWERED, CONFIRMED)
+        keeps = NOT_NEEDED if site["colour_confirmation"] == NOT_NEEDED else CONFIRMED
+        refused = {"refused_colour": site["proposed_colour"], "refused_on": one.decided_on}
+        return settled | refused | {"confirmation": keeps, "colour_confirmation": keeps}
+    if one.decision == CONFIRM:
+        return by | {"confirmation": CONFIRMED, "colour_confirmation": CONFIRMED}
+    if cannot_be_refused(site):
+        return {}
+    refused = {"refused_colour": site["colour"], "refused_on": one.decided_on}
+    return by | refused | _moved(_without_person(), site, one.decided_on, REFUSED_RAISE, REFUSED)
+
+
+def cannot_be_refused(site: pd.Series) -> bool:
+    """Whether an override asks for the colour: then the record is to be corrected, not the grade."""
+    asked = site["override_colour"]
+    return bool(pd.isna(site["proposed_colour"]) and pd.notna(asked) and asked == site["colour"])
+
+
+def _moved(
+    colour: str, site: pd.Series, day: pd.Timestamp, rule: str, confirmation: str
+) -> dict[str, object]:
+    """The site in another, better colour from that day on."""
+    zh, en = WORDS[rule]
+    left = {column: pd.NaT for code, column in REACHED.items() if RANK[code] > RANK[colour]}
+    return left | {
+        "colour": colour,
+        "colour_since": day,
+        "confirmation": confirmation,
+        "colour_confirmation": confirmation,
+        "rule": rule,
+        "rule_zh": f"{zh}（{site['rule_zh']}）",
+        "rule_en": f"{en} ({site['rule_en']})",
+    }
+
+
+def _without_person() -> str:
+    """The worst colour that needs nobody's word."""
+    return NAMES[BLUE + 1]

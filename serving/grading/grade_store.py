@@ -1,0 +1,175 @@
+"""Where grading runs and the decisions of persons are kept: in the record store's database, added and never changed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+
+from data_contracts.bulk_write import write_columns
+from data_contracts.errors import NotFound
+from data_contracts.grade_tables import (
+    DAYS,
+    GRADE_CONFIRMATIONS,
+    GRADING_RUNS,
+    NUMBERS,
+    SITE_GRADES,
+    TEXTS,
+    grade_metadata,
+    grade_table,
+)
+from data_contracts.store_connection import connected, reading, writing
+from serving.grading.decisions import Decision, with_decisions
+from serving.grading.grading_run import GradingRun
+from serving.grading.site_grades import typed_grades
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run that is kept: its number, its day, when it was made and from what."""
+
+    run_id: int
+    day: dt.date
+    made_at: dt.datetime
+    passport: Mapping[str, Any]
+
+
+class GradeStore:
+    """The runs of one record store's database. A run is there whole or not at all."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    def add_run(self, run: GradingRun, day: pd.Timestamp, made_at: pd.Timestamp) -> int:
+        """Keep a run in one transaction; its number. One for a day that has a run is kept beside it."""
+        runs = grade_table(GRADING_RUNS)
+        with connected(self.engine) as connection, writing(connection):
+            grade_metadata().create_all(connection)
+            run_id = _next(connection, runs.c.run_id)
+            passport = json.dumps(run.passport, ensure_ascii=False, default=str)
+            row = {
+                "run_id": run_id,
+                "day": day.date(),
+                "made_at": made_at.to_pydatetime(),
+                "passport": passport,
+            }
+            connection.execute(runs.insert().values(row))
+            write_columns(connection, grade_table(SITE_GRADES), _as_columns(run, run_id))
+        return run_id
+
+    def newest_run(self, day: dt.date) -> StoredRun | None:
+        """The run that counts on `day`: of the latest day up to it, the one made last; None where there is none."""
+        runs = grade_table(GRADING_RUNS)
+        newest = sa.select(runs).where(runs.c.day <= day).order_by(runs.c.day.desc(), runs.c.run_id.desc())
+        found = self._rows(newest.limit(1))
+        return StoredRun(**(found[0] | {"passport": json.loads(found[0]["passport"])})) if found else None
+
+    def run_before(self, day: dt.date) -> StoredRun | None:
+        """The run that counts on the day before `day`."""
+        return self.newest_run(day - dt.timedelta(days=1))
+
+    def grades(self, run: StoredRun, *, decided_until: dt.date | None = None) -> pd.DataFrame:
+        """The frame of a run, with what persons decided about it up to a day (None: as the run left it)."""
+        sites = grade_table(SITE_GRADES)
+        with reading(self.engine) as connection:
+            rows = pd.read_sql(sa.select(sites).where(sites.c.run_id == run.run_id), connection)
+        risks = pd.DataFrame([json.loads(text) for text in rows.pop("risks")], index=rows.index)
+        heads = [name.removeprefix("risk_") for name in map(str, risks) if name.startswith("risk_")]
+        grades = typed_grades(pd.concat([rows, risks], axis=1), heads)
+        return grades if decided_until is None else with_decisions(grades, self.decisions(run, decided_until))
+
+    def grades_on(self, day: dt.date) -> pd.DataFrame | None:
+        """The grades that count on `day`, decisions up to it included; None before the first run."""
+        run = self.newest_run(day)
+        return None if run is None else self.grades(run, decided_until=day)
+
+    def decide(self, run: StoredRun, site: pd.Series, decision: Decision, recorded_at: pd.Timestamp) -> None:
+        """Keep one decision; see `decide_all`."""
+        self.decide_all(run, [(site, decision)], recorded_at)
+
+    def decide_all(
+        self, run: StoredRun, decided: Sequence[tuple[pd.Series, Decision]], recorded_at: pd.Timestamp
+    ) -> None:
+        """Keep decisions about sites of a run, all or none."""
+        table = grade_table(GRADE_CONFIRMATIONS)
+        with connected(self.engine) as connection, writing(connection):
+            first = _next(connection, table.c.entry_id)
+            rows = [
+                {
+                    "entry_id": first + place,
+                    "run_id": run.run_id,
+                    "project_id": one.project_id,
+                    "colour": site["colour"],
+                    "proposed_colour": None if pd.isna(site["proposed_colour"]) else site["proposed_colour"],
+                    "decision": one.decision,
+                    "person": one.person,
+                    "reason": one.reason,
+                    "decided_on": one.decided_on.date(),
+                    "recorded_at": recorded_at.to_pydatetime(),
+                }
+                for place, (site, one) in enumerate(decided)
+            ]
+            connection.execute(table.insert(), rows)
+
+    def decisions(self, run: StoredRun, until: dt.date) -> list[Decision]:
+        """What persons decided up to a day about the runs of this one's day, in the order recorded."""
+        table, runs = grade_table(GRADE_CONFIRMATIONS), grade_table(GRADING_RUNS)
+        same_day = sa.select(runs.c.run_id).where(runs.c.day == run.day)
+        found = self._rows(
+            sa.select(table)
+            .where(table.c.run_id.in_(same_day), table.c.decided_on <= until)
+            .order_by(table.c.entry_id)
+        )
+        return [
+            Decision(
+                row["project_id"],
+                row["decision"],
+                row["person"],
+                row["reason"],
+                pd.Timestamp(row["decided_on"]),
+            )
+            for row in found
+        ]
+
+    def needed_run(self, day: dt.date) -> StoredRun:
+        """As `newest_run`; NotFound where there is none."""
+        run = self.newest_run(day)
+        if run is None:
+            raise NotFound(
+                zh=f"{day} 及以前没有评级记录，请先运行 siterisk grade。",
+                en=f"There is no grading run on or before {day}: run siterisk grade first.",
+                field="on",
+            )
+        return run
+
+    def _rows(self, asked: sa.Select[Any]) -> list[dict[str, Any]]:
+        """The rows asked for; none where nothing was ever kept."""
+        with reading(self.engine) as connection:
+            if not sa.inspect(connection).has_table(GRADING_RUNS):
+                return []
+            return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def _next(connection: sa.Connection, number: sa.Column[Any]) -> int:
+    return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.max(number), 0))) or 0) + 1
+
+
+def _as_columns(run: GradingRun, run_id: int) -> dict[str, pa.Array]:
+    grades = run.grades
+    by_head = [name for name in map(str, grades) if name.startswith(("risk_", "percentile_"))]
+    numbers = grades[by_head].astype(object).where(grades[by_head].notna(), None)
+    risks = [json.dumps(row) for row in numbers.to_dict(orient="records")]
+    columns = {"run_id": pa.array([run_id] * len(grades), pa.int64())}
+    columns |= {
+        name: pa.array(grades[name].astype(object), pa.string(), from_pandas=True)
+        for name in ("project_id", *TEXTS)
+    }
+    columns |= {name: pa.array(grades[name]).cast(pa.date32()) for name in DAYS}
+    columns |= {name: pa.array(grades[name], pa.float64(), from_pandas=True) for name in NUMBERS}
+    return columns | {"risks": pa.array(risks, pa.string())}
