@@ -11,6 +11,7 @@ from serving.command_line.exit_codes import UNEXPECTED, exit_code, exit_codes_in
 from serving.command_line.feature_commands import features
 from serving.command_line.grade_command import grade
 from serving.command_line.model_commands import promote, rollback, score, train
+from serving.command_line.plan_command import plan
 from serving.command_line.policy_commands import policy_application
 from serving.command_line.record_commands import check, load, snapshot, synth
 from serving.command_line.service_commands import serve
@@ -50,6 +51,7 @@ def application() -> typer.Typer:
         rollback,
         score,
         grade,
+        plan,
         backtest,
         serve,
     ):

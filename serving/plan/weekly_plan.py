@@ -123,8 +123,8 @@ def _visits(sites: pd.DataFrame, chosen: Chosen, choice: Choice, week: Week) -> 
         > choice.plan["quality"] * visits["value"]
     )
     visits["discipline"] = np.where(quality, QUALITY, SAFETY)
-    said = [reason_of(row, week.sunday) for row in _records(visits)]
-    looks = [checklist(row, choice.plan) for row in _records(visits)]
+    said = [reason_of(row, week.sunday) for row in as_records(visits)]
+    looks = [checklist(row, choice.plan) for row in as_records(visits)]
     return visits.assign(
         reason_zh=[zh for zh, _ in said],
         reason_en=[en for _, en in said],
@@ -133,7 +133,8 @@ def _visits(sites: pd.DataFrame, chosen: Chosen, choice: Choice, week: Week) -> 
     )
 
 
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+def as_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as mappings by column."""
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
