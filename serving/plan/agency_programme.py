@@ -11,6 +11,7 @@ What an earlier stage gave no later one takes away.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Marks = NDArray[np.bool_]
 MANDATORY, RANDOM, RISK = "MANDATORY", "RANDOM", "RISK"
 _TIE = 1e-7  # of the largest value: lots decide between equals
 
@@ -41,7 +43,7 @@ class AgencyWeek:
     random_share: float
 
     @property
-    def is_due(self) -> NDArray[np.bool_]:
+    def is_due(self) -> Marks:
         return self.late >= 0
 
 
@@ -52,27 +54,54 @@ class Chosen(NamedTuple):
     """
 
     why: NDArray[np.str_]
-    drawn: NDArray[np.bool_]
+    drawn: Marks
     probability: float
-    left_out: NDArray[np.bool_]
+    left_out: Marks
     gap: float
     team_days: int
 
 
-def choose(week: AgencyWeek) -> Chosen:
-    """The best choice; the same input gives the same choice."""
+Best = Callable[[AgencyWeek, Floats, Marks, Marks], tuple[Marks, float]]
+
+
+def best_by_programme(week: AgencyWeek, value: Floats, fixed: Marks, allowed: Marks) -> tuple[Marks, float]:
+    """The sites of the greatest value that the team-days reach, and the gap: an integer programme.
+
+    `fixed` ones are among them, others only where `allowed` and of a value above 0.
+    """
+    asked = np.flatnonzero(fixed | (allowed & (value > 0)))
+    if not len(asked):
+        return fixed.copy(), 0.0
+    areas, area = np.unique(week.area[asked], return_inverse=True)
+    chosen = fixed.copy()
+    if week.team_days >= _team_days(week, fixed | (allowed & (value > 0))):
+        chosen[asked] = True
+        return chosen, 0.0
+    found, gap = _solved(week, value[asked], fixed[asked], area, len(areas))
+    chosen[asked] = found
+    return chosen, gap
+
+
+def choose(week: AgencyWeek, best: Best = best_by_programme) -> Chosen:
+    """The best choice, each stage by `best`; the same input gives the same choice."""
     sites = len(week.late)
     due = week.is_due
-    urgency = np.where(due, 1.0 + np.clip(week.late, 0, 10_000) / 1e5, 0.0)
-    served, gap = _best(week, urgency, np.zeros(sites, bool), due)
+    served, _ = best(week, _urgency(week), np.zeros(sites, bool), due)
     drawn, probability = _drawn(week, served)
     fixed = served | drawn
-    chosen, gap = _best(week, _values(week, due), fixed, ~due)
+    chosen, gap = best(week, _values(week, due), fixed, ~due)
     why = np.select([due & chosen, drawn, chosen], [MANDATORY, RANDOM, RISK], "").astype(str)
     return Chosen(why, drawn, probability, due & ~chosen, gap, _team_days(week, chosen))
 
 
-def _drawn(week: AgencyWeek, served: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:
+def _urgency(week: AgencyWeek) -> Floats:
+    """1 for a visit that is due, and less than 1 in all for how late: one visit more outweighs every delay."""
+    late = np.clip(week.late, 0.0, None)
+    most = (late.max(initial=0.0) + 1.0) * (len(late) + 1.0)
+    return np.where(week.is_due, 1.0 + (late + week.lot / 2) / most, 0.0)
+
+
+def _drawn(week: AgencyWeek, served: Marks) -> tuple[Marks, float]:
     """By lot among all active sites, each with the same probability; as many as surely find a team-day.
 
     The number is the share of all visits, a fraction by one more lot, so that the probability is exact: expected draws
@@ -93,32 +122,15 @@ def _drawn(week: AgencyWeek, served: NDArray[np.bool_]) -> tuple[NDArray[np.bool
     return drawn, step
 
 
-def _values(week: AgencyWeek, due: NDArray[np.bool_]) -> Floats:
+def _values(week: AgencyWeek, due: Marks) -> Floats:
     """What the last stage adds up: nothing for what is due, which is settled."""
     value = np.where(due, 0.0, week.value)
     return value + np.where(value > 0, week.lot * _TIE * float(value.max(initial=0.0)), 0.0)
 
 
-def _best(
-    week: AgencyWeek, value: Floats, fixed: NDArray[np.bool_], allowed: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], float]:
-    """The sites of the greatest value that the team-days reach, `fixed` ones among them, others only where allowed."""
-    asked = np.flatnonzero(fixed | (allowed & (value > 0)))
-    if not len(asked):
-        return fixed.copy(), 0.0
-    areas, area = np.unique(week.area[asked], return_inverse=True)
-    chosen = fixed.copy()
-    if week.team_days >= _team_days(week, fixed | (allowed & (value > 0))):
-        chosen[asked] = True
-        return chosen, 0.0
-    found, gap = _solved(week, value[asked], fixed[asked], area, len(areas))
-    chosen[asked] = found
-    return chosen, gap
-
-
 def _solved(
-    week: AgencyWeek, value: Floats, fixed: NDArray[np.bool_], area: NDArray[np.int64], areas: int
-) -> tuple[NDArray[np.bool_], float]:
+    week: AgencyWeek, value: Floats, fixed: Marks, area: NDArray[np.int64], areas: int
+) -> tuple[Marks, float]:
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import coo_array
 
@@ -143,7 +155,7 @@ def _solved(
     return found.x[:sites] > 0.5, float(found.mip_gap or 0.0)
 
 
-def _team_days(week: AgencyWeek, visited: NDArray[np.bool_]) -> int:
+def _team_days(week: AgencyWeek, visited: Marks) -> int:
     """The team-days that these visits take: each area's visits in rounds."""
     if not visited.any():
         return 0

@@ -34,11 +34,26 @@ class Roster:
         return cls(known[["inspector_ref", "date"]].merge(who, on="inspector_ref"), days)
 
     def team_days(self, agency: str, capacity: Mapping[str, Any]) -> dict[pd.Timestamp, int]:
-        """How many teams the agency sends out on each day: the policy's share of its inspectors, by twos."""
-        mine = self.available[self.available["agency_code"] == agency]
-        counts = mine.groupby("date").size()
+        """How many teams the agency sends out on each day: the policy's share of its inspectors, by twos.
+
+        What a day leaves over of a team is carried to the next, so that a small agency makes its share of the week.
+        Five days with 9 inspectors each, 0.4 of them by twos: 1.8 a day, 9 in the week.
+
+        >>> day = pd.date_range("2026-11-23", periods=5)
+        >>> there = pd.DataFrame({"agency_code": "A", "date": day.repeat(9), "inspector_ref": [f"G{n % 9}" for n in range(45)]})
+        >>> capacity = {"share_of_days_for_planned_visits": 0.4, "inspectors_a_visit": 2}
+        >>> list(Roster(there, tuple(day)).team_days("A", capacity).values())
+        [1, 2, 2, 2, 2]
+        """
+        counts = self.available[self.available["agency_code"] == agency].groupby("date").size()
         share, size = capacity["share_of_days_for_planned_visits"], capacity["inspectors_a_visit"]
-        return {day: int(counts.get(day, 0) * share // size) for day in self.days}
+        teams, carried = {}, 0.0
+        for day in self.days:
+            there = int(counts.get(day, 0))
+            carried += there * share / size
+            teams[day] = min(int(carried + 1e-9), there // size)
+            carried -= teams[day]
+        return teams
 
     def on(self, agency: str, day: pd.Timestamp) -> pd.DataFrame:
         """Who of the agency is available on a day."""
