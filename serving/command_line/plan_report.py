@@ -65,11 +65,10 @@ def _changed(changes: pd.DataFrame) -> list[str]:
             "Every site asked for has a visit to come: nothing is changed.",
         ]
     said = []
-    for row in changes[changes["change"] == "ADDED"].itertuples():
-        if pd.isna(row.day):
-            said.append(
-                f"+ {row.project_id}：该机构本周已无检查可替换，日期待定 / no visit to come to take the place of; day open"
-            )
+    for row in as_records(changes[changes["change"] == "ADDED"]):
+        if pd.isna(row["day"]):
+            why = "该机构本周已无检查可替换，日期待定 / no visit to come to take the place of; day open"
+            said.append(f"+ {row['project_id']}：{why}")
         else:
             said.append(f"+ {row['project_id']} {row['day']:%Y-%m-%d}，代替 / instead of {row['instead_of']}")
     return said
