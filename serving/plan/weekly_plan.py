@@ -64,11 +64,12 @@ def weekly_plan(
     names the others.
     """
     agencies = sorted(sites["agency_code"].unique())
+    told = None if told_visits is None else _shared(told_visits, sites["agency_code"].value_counts())
     parts, step = [], "计划 / plan"
     for number, agency in enumerate(agencies):
         progress(step, number, len(agencies))
         mine = sites[sites["agency_code"] == agency].reset_index(drop=True)
-        days = _team_days(agency, len(mine) / len(sites), roster, choice, told_visits)
+        days = _team_days(agency, roster, choice, told)
         chance = lots_of(seed, week.name, agency)
         week_of = _agency_week(mine, days, choice, week, chance)
         chosen = choose(week_of)
@@ -89,12 +90,24 @@ def lots_of(seed: int, week: str, agency: str) -> np.random.Generator:
     return np.random.default_rng([seed, *f"{week} {agency}".encode()])
 
 
+def _shared(visits: int, sites: pd.Series) -> dict[str, int]:
+    """Visits of the city shared over agencies by their sites, not one lost: the largest remainders get what is over.
+
+    >>> _shared(10, pd.Series({"A": 30, "B": 30, "C": 30}))
+    {'A': 4, 'B': 3, 'C': 3}
+    """
+    exact = (visits * sites / sites.sum()).sort_index()
+    whole = np.floor(exact + 1e-9).astype(int)
+    over = (exact - whole).sort_values(ascending=False, kind="stable").index[: visits - int(whole.sum())]
+    return {str(agency): int(whole[agency]) + int(agency in over) for agency in exact.index}
+
+
 def _team_days(
-    agency: str, share: float, roster: Roster, choice: Choice, told: int | None
+    agency: str, roster: Roster, choice: Choice, told: dict[str, int] | None
 ) -> dict[pd.Timestamp, int]:
     if told is None:
         return roster.team_days(agency, choice.capacity)
-    rounds = round(told * share / choice.capacity["visits_a_team_day"])
+    rounds = -(-told[agency] // choice.capacity["visits_a_team_day"])
     count = max(len(roster.days), 1)
     return {day: rounds // count + (place < rounds % count) for place, day in enumerate(roster.days)}
 
@@ -157,13 +170,14 @@ def _rounds(
     """Days and inspectors: the most urgent rounds on the first days, inspectors by lot."""
     most = choice.capacity["visits_a_team_day"]
     draw = Draw(choice.capacity["inspectors_a_visit"], chance)
-    order = visits.sort_values(["due_on", "project_id"], kind="stable", na_position="last").index
-    places = order.to_numpy()
+    ordered = visits.sort_values(["due_on", "project_id"], kind="stable", na_position="last")
+    places = ordered.index.to_numpy()
     rounds = [
-        places[members[start : start + most]]
-        for _, members in visits.loc[order].groupby("area", sort=False).indices.items()
+        members[start : start + most]
+        for members in ordered.groupby("area").indices.values()
         for start in range(0, len(members), most)
     ]
+    rounds = [places[members] for members in sorted(rounds, key=lambda members: int(members[0]))]
     out: dict[pd.Timestamp, set[str]] = {day: set() for day in days}
     day_of = np.full(len(visits), np.datetime64("NaT", "us"))
     pair_of = np.full(len(visits), "", object)
