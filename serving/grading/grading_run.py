@@ -68,7 +68,9 @@ def grade_city(
     )
     shares = shares_at_or_above(content["colours"])
     by_colour = visits_by_colour(base, asked.ranks, frequency.content)
-    scale = fitted_scale(shares, len(heads), by_colour, capacity.visits_per_year, content["scale"])
+    scale = capacity.scale or fitted_scale(
+        shares, len(heads), by_colour, capacity.visits_per_year, content["scale"]
+    )
     of_heads = {head: cutoffs(risks[head], shares * scale) for head in heads}
     indicated = Indicated.of(risks, of_heads)
     now = stepped(indicated, asked, yesterday_of(before), content["lowering"], day)
