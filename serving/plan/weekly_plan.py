@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -63,22 +64,46 @@ def weekly_plan(
     their sites, and nobody is named. An agency with fewer team-days than due visits serves the most urgent, and `left_out`
     names the others.
     """
-    agencies = sorted(sites["agency_code"].unique())
-    told = None if told_visits is None else _shared(told_visits, sites["agency_code"].value_counts())
     parts, step = [], "计划 / plan"
-    for number, agency in enumerate(agencies):
+    agencies = list(_agencies(sites, roster, choice, week, seed, told_visits=told_visits))
+    for number, one in enumerate(agencies):
         progress(step, number, len(agencies))
-        mine = sites[sites["agency_code"] == agency].reset_index(drop=True)
-        days = _team_days(agency, roster, choice, told)
-        chance = lots_of(seed, week.name, agency)
-        week_of = _agency_week(mine, days, choice, week, chance)
-        chosen = choose(week_of)
-        visits = _visits(mine, chosen, choice, week)
-        parts.append(
-            (agency, mine, chosen, sum(days.values()), _rounds(visits, days, roster, choice, chance))
-        )
+        chosen = choose(one.week)
+        visits = _rounds(_visits(one.sites, chosen, choice, week), one.days, roster, choice, one.chance)
+        parts.append((one.code, one.sites, chosen, sum(one.days.values()), visits))
     progress(step, len(agencies), len(agencies))
     return _together(parts, week, seed)
+
+
+def agency_weeks(
+    sites: pd.DataFrame,
+    roster: Roster,
+    choice: Choice,
+    week: Week,
+    seed: int,
+    *,
+    told_visits: int | None = None,
+) -> list[AgencyWeek]:
+    """What each agency chooses from, by its code: the very weeks that `weekly_plan` chooses in, for another order beside it."""
+    return [one.week for one in _agencies(sites, roster, choice, week, seed, told_visits=told_visits)]
+
+
+class _Agency(NamedTuple):
+    code: str
+    sites: pd.DataFrame
+    days: dict[pd.Timestamp, int]
+    chance: np.random.Generator
+    week: AgencyWeek
+
+
+def _agencies(
+    sites: pd.DataFrame, roster: Roster, choice: Choice, week: Week, seed: int, *, told_visits: int | None
+) -> Iterator[_Agency]:
+    told = None if told_visits is None else _shared(told_visits, sites["agency_code"].value_counts())
+    for agency in sorted(sites["agency_code"].unique()):
+        mine = sites[sites["agency_code"] == agency].reset_index(drop=True)
+        days, chance = _team_days(agency, roster, choice, told), lots_of(seed, week.name, agency)
+        yield _Agency(agency, mine, days, chance, _agency_week(mine, days, choice, week, chance))
 
 
 def lots_of(seed: int, week: str, agency: str) -> np.random.Generator:
