@@ -32,7 +32,9 @@ COMMANDS = [
     "promote",
     "rollback",
     "score",
+    "grade",
     "serve",
+    "policy",
 ]
 
 

@@ -239,6 +239,11 @@ def test_a_day_before_the_first_policy_has_no_grades_and_a_model_of_other_heads_
         grade_city(other, POLICIES, UNKNOWN)
 
 
+def test_a_city_without_active_sites_has_an_empty_run():
+    run = grade_city(city_today([]), POLICIES, told_capacity(100))
+    assert len(run.grades) == 0 and run.passport["colours"] == {} and run.passport["visits_per_year"] == 0
+
+
 def test_a_model_without_one_of_the_heads_grades_by_the_others_and_the_passport_says_so():
     city = city_today(HUNDRED)
     alone = CityToday(

@@ -161,6 +161,9 @@ def test_a_preview_says_how_many_sites_change_and_what_that_costs_by_district(
     )
     effect = json.loads(out)
     assert code == 0 and effect["visits_after"] > effect["visits_before"]
+    assert (
+        effect["visits_at_present_scale"] >= effect["visits_after"]
+    )  # the colours give way where visits lack
     by_district = sum(one["after"] - one["before"] for one in effect["districts"])
     assert by_district == pytest.approx(effect["visits_after"] - effect["visits_before"])
     assert sum(one["sites"] for one in effect["districts"]) == effect["sites"]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,6 +21,7 @@ from serving.grading.grade_store import GradeStore
 from serving.grading.grading_run import GradingRun, grade_city
 from tests.grading_cities import POLICIES, UNKNOWN, city_today
 
+ROOT = Path(__file__).resolve().parent.parent
 HUNDRED = [number / 100 for number in range(1, 101)]
 MADE = pd.Timestamp("2026-03-02T06:00")
 
@@ -76,6 +81,43 @@ def test_a_decision_holds_from_its_day_on_and_not_before(store: RecordStore):
     said = {day: frame.iloc[-1] for day, frame in on.items() if frame is not None}
     assert (said[2]["confirmation"], said[3]["confirmation"]) == ("PENDING", "CONFIRMED")
     assert said[3]["decided_by"] == "officer 7"
+
+
+_WRITER = """
+import sys, time
+import pandas as pd
+from data_contracts.record_store import RecordStore
+from serving.grading import grade_store
+from tests.test_grade_store import kept
+
+write = grade_store.write_columns
+
+def stops(*arguments):
+    write(*arguments)
+    print("reached", flush=True)
+    time.sleep(600)
+
+grade_store.write_columns = stops
+with RecordStore.open(sys.argv[1]) as store:
+    kept(store, "2026-03-02")
+"""
+
+
+def test_a_run_killed_before_it_is_whole_leaves_nothing_and_can_simply_be_made_again(
+    store: RecordStore, store_url: str
+):
+    kept(store, "2026-03-01")
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _WRITER, store_url], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert writer.stdout is not None and writer.stdout.readline().strip() == "reached"
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    grades = GradeStore(store.engine)
+    assert grades.needed_run(dt.date(2026, 3, 9)).day == dt.date(2026, 3, 1)
+    kept(store, "2026-03-02")
+    again = grades.needed_run(dt.date(2026, 3, 9))
+    assert (again.day, again.run_id, len(grades.grades(again))) == (dt.date(2026, 3, 2), 2, 100)
 
 
 def test_a_run_that_fails_in_the_middle_leaves_nothing(store: RecordStore, monkeypatch: pytest.MonkeyPatch):

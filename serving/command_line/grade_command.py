@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data_contracts.errors import InvalidInput
-from serving.command_line.asked_pairs import JsonOption, OutOption, hand_out
+from serving.command_line.asked_pairs import JsonOption, hand_out
 from serving.command_line.given_records import RecordsOption, grade_store_of, records_of
 from serving.command_line.grade_report import dated, tell_run, waiting_rows
 from serving.command_line.model_commands import model_of
@@ -48,6 +48,14 @@ FrequencyOption = Annotated[
     ),
 ]
 
+GradesOutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="FILE.csv 或 FILE.parquet：每个工地一行。 FILE.csv or FILE.parquet: a row a site.",
+    ),
+]
+
 
 def grade(
     *,
@@ -68,7 +76,7 @@ def grade(
             "--pending", help="列出待确认事项，不评级。 List what waits for a person; grade nothing."
         ),
     ] = False,
-    out: OutOption = None,
+    out: GradesOutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """每日评级。 The daily grading run.
@@ -117,7 +125,7 @@ def grade(
             run, before, run_id = _run(to_grade, frequency, store)
         if out is not None:
             hand_out(dated(run.grades), out, False)
-        tell_run(run, before, run_id, as_json)
+        tell_run(run, before, run_id, as_json=as_json, with_sites=out is None)
 
 
 def day_to_grade(

@@ -43,11 +43,16 @@ def changes(grades: pd.DataFrame, before: pd.DataFrame | None) -> dict[str, int]
     return {str(pair): int(count) for pair, count in pairs.items()}
 
 
-def tell_run(run: GradingRun, before: pd.DataFrame | None, run_id: int | None, as_json: bool) -> None:
-    """The run in a page, or as JSON for a machine."""
+def tell_run(
+    run: GradingRun, before: pd.DataFrame | None, run_id: int | None, *, as_json: bool, with_sites: bool
+) -> None:
+    """The run in a page, or as JSON for a machine, `with_sites` with the row of each."""
+    from serving.result_files import as_rows
+
     changed = changes(run.grades, before)
     if as_json:
-        result_json({"run_id": run_id, **run.passport, "changes": changed})
+        sites = {"grades": as_rows(dated(run.grades))} if with_sites else {}
+        result_json({"run_id": run_id, **run.passport, "changes": changed, **sites})
         return
     grades, passport = run.grades, run.passport
     rows: list[tuple[Any, ...]] = []

@@ -108,6 +108,8 @@ def plan(
         raise InvalidInput(
             zh="--remake 与 --add 须一起使用。", en="--remake and --add go together.", field="remake"
         )
+    if campaign is not None:
+        _known_campaign(campaign, asked.as_of)
     with shown_progress() as progress:
         to_grade = day_to_grade(records, asked.as_of, model, None, progress)
         if campaign is not None:
@@ -234,18 +236,23 @@ def _keep(made: WeeklyPlan) -> Path:
     return path
 
 
-def _tell_campaign(planning: _Planning, code: str, as_json: bool) -> None:
-    from serving.plan.visit_words import campaign_list
-    from serving.result_files import as_csv, as_rows
+def _known_campaign(code: str, day: pd.Timestamp) -> None:
+    from data_contracts.policy import policy_on
 
-    choice = planning.choice
-    known = [one["code"] for one in choice.plan["campaigns"]]
+    known = [one["code"] for one in policy_on("weekly_plan", day.date()).content["campaigns"]]
     if code not in known:
         raise InvalidInput(
             zh=f"没有专项 {code}，有：{'、'.join(known)}。",
             en=f"There is no campaign {code}. Campaigns: {', '.join(known)}.",
             field="campaign",
         )
+
+
+def _tell_campaign(planning: _Planning, code: str, as_json: bool) -> None:
+    from serving.plan.visit_words import campaign_list
+    from serving.result_files import as_csv, as_rows
+
+    choice = planning.choice
     listed = campaign_list(planning.sites(), choice.plan, code)
     if as_json:
         result_json(as_rows(listed))

@@ -161,6 +161,10 @@ def _tell(effect: PolicyEffect, as_json: bool) -> None:
         f"每年检查 visits a year {effect.visits_before:,.0f} → {effect.visits_after:,.0f} "
         f"({effect.visits_after - effect.visits_before:+,.0f}); 系数 scale {effect.scale_before:.3f} → {effect.scale_after:.3f}"
     )
+    result(
+        f"若颜色不按检查能力重新调整 at the present scale: {effect.visits_at_present_scale:,.0f} "
+        f"({effect.visits_at_present_scale - effect.visits_before:+,.0f})"
+    )
     rows = [
         (
             one["district"],

@@ -26,13 +26,15 @@ HALVINGS = 50  # of an interval of numbers between 0 and 10: to the last bit
 class Capacity:
     """Visits a year, where it is known from, and the inspector-days it rests on.
 
-    `visits_per_year` is None where nothing is known: then the shares of the policy stand as they are.
+    `visits_per_year` is None where nothing is known: then the shares of the policy stand as they are. A `scale` that
+    is told holds instead of the one that fits.
     """
 
     visits_per_year: float | None
     source: str
     inspector_days: float | None = None
     working_days_seen: int | None = None
+    scale: float | None = None
 
 
 def told_capacity(visits_per_year: float) -> Capacity:

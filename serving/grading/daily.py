@@ -36,9 +36,11 @@ class DayToGrade:
         """The calendar as known on the day."""
         return WorkingDays.of(self.records, self.day)
 
-    def graded(self, policies: GradingPolicies, yesterday: pd.DataFrame | None = None) -> GradingRun:
-        """The run under these policies, its passport saying from what it was made."""
-        capacity = self.capacity(policies)
+    def graded(
+        self, policies: GradingPolicies, yesterday: pd.DataFrame | None = None, *, scale: float | None = None
+    ) -> GradingRun:
+        """The run under these policies, its passport saying from what it was made; `scale` instead of the one that fits."""
+        capacity = replace(self.capacity(policies), scale=scale)
         city = CityToday.of(self.scorer, self.day, policies, self.working_days())
         run = grade_city(city, policies, capacity, yesterday)
         return replace(run, passport=self._made_from() | run.passport)

@@ -67,10 +67,15 @@ def grade_city(
         basis["inherent_grade"].to_numpy(), basis["expected_days"].to_numpy(), frequency.content
     )
     shares = shares_at_or_above(content["colours"])
-    by_colour = visits_by_colour(base, asked.ranks, frequency.content)
-    scale = fitted_scale(shares, len(heads), by_colour, capacity.visits_per_year, content["scale"])
-    of_heads = {head: cutoffs(risks[head], shares * scale) for head in heads}
-    indicated = Indicated.of(risks, of_heads)
+    fits = fitted_scale(
+        shares,
+        len(heads),
+        visits_by_colour(base, asked.ranks, frequency.content),
+        capacity.visits_per_year,
+        content["scale"],
+    )
+    scale = capacity.scale or fits
+    indicated = Indicated.of(risks, {head: cutoffs(risks[head], shares * scale) for head in heads})
     now = stepped(indicated, asked, yesterday_of(before), content["lowering"], day)
     said = reasons(Deciding(policy, now, asked, indicated, city.facts.__getitem__))
     columns = {
@@ -86,9 +91,8 @@ def grade_city(
     frame = pd.DataFrame(columns)
     visits = visit_frequency(frame, frequency.content, city.working_days)
     grades = typed_grades(pd.concat([frame, visits], axis=1), list(city.risks))
-    return GradingRun(
-        grades, _passport(policies, capacity, grades, scale=scale, cutoffs=of_heads, policy=policy)
-    )
+    passport = _passport(policies, capacity, grades, scale=scale, cutoffs=indicated.cutoffs, policy=policy)
+    return GradingRun(grades, passport)
 
 
 def _heads(policy: Policy, risks: Mapping[str, Floats]) -> list[str]:

@@ -35,7 +35,10 @@ NOT_KNOWN = "-"
 
 @dataclass(frozen=True)
 class PolicyEffect:
-    """Two runs of one day beside each other; `moved` counts sites by (grade now, grade under the new file)."""
+    """Two runs of one day beside each other; `moved` counts sites by (grade now, grade under the new file).
+
+    `visits_at_present_scale` is what the new file would ask for if the colours were not fitted to the capacity anew.
+    """
 
     kind: str
     day: str
@@ -43,6 +46,7 @@ class PolicyEffect:
     moved: Mapping[tuple[str, str], int]
     visits_before: float
     visits_after: float
+    visits_at_present_scale: float
     scale_before: float
     scale_after: float
     districts: list[dict[str, Any]]
@@ -81,10 +85,11 @@ def policy_effect(
         index = FactIndex.build(
             to_grade.records, catalogue, progress, policies=house_policies() | {INHERENT_GRADE: file}
         )
-        after = replace(to_grade, scorer=Scorer(index, to_grade.scorer.model)).graded(present)
+        anew, policies = replace(to_grade, scorer=Scorer(index, to_grade.scorer.model)), present
     else:
-        after = to_grade.graded(_with(present, file).checked(catalogue))
-    return _compared(new.name, to_grade, before, after)
+        anew, policies = to_grade, _with(present, file).checked(catalogue)
+    unfitted = anew.graded(policies, scale=before.passport["scale"])
+    return _compared(new.name, to_grade, before, anew.graded(policies), unfitted)
 
 
 def as_if_always(policies: PolicyFile) -> PolicyFile:
@@ -97,7 +102,9 @@ def _with(present: GradingPolicies, new: PolicyFile) -> GradingPolicies:
     return replace(present, grade=new) if new.name == DYNAMIC_GRADE else replace(present, frequency=new)
 
 
-def _compared(kind: str, to_grade: DayToGrade, before: GradingRun, after: GradingRun) -> PolicyEffect:
+def _compared(
+    kind: str, to_grade: DayToGrade, before: GradingRun, after: GradingRun, unfitted: GradingRun
+) -> PolicyEffect:
     column = INHERENT_GRADE if kind == INHERENT_GRADE else "colour"
     both = pd.DataFrame(
         {
@@ -118,6 +125,7 @@ def _compared(kind: str, to_grade: DayToGrade, before: GradingRun, after: Gradin
         dict(moved.most_common()),
         float(both["before"].sum()),
         float(both["after"].sum()),
+        unfitted.passport["visits_per_year"],
         before.passport["scale"],
         after.passport["scale"],
         _by_district(both),

@@ -1,0 +1,179 @@
+"""A plan as CSV, Excel, JSON and calendar; made anew with as few changes as possible: a hand-made plan of three visits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from data_contracts.errors import InvalidInput, NotFound, SourceUnreadable
+from serving.plan.plan_files import calendar, read_plan, write_plan
+from serving.plan.planning_sites import Choice
+from serving.plan.remade_plan import remade
+from serving.plan.weekly_plan import COLUMNS, WeeklyPlan
+
+MONDAY = pd.Timestamp("2026-11-23")
+CHOICE = Choice(
+    {},
+    {
+        "checklist": [{"fact": "pit_works_open", "at_least": 1, "zh": "基坑", "en": "pit"}],
+        "checklist_items": 3,
+        "campaigns": [],
+        "weather": [],
+    },
+    {},
+)
+
+
+def visit(number: int, site: str, day: int, why: str, value: float) -> dict[str, object]:
+    told = dict.fromkeys(COLUMNS, "") | {
+        "visit_id": f"2026-W48-{number:04d}", "week": "2026-W48", "day": MONDAY + pd.Timedelta(days=day), "agency_code": "D310101",
+        "project_id": site, "discipline": "SAFETY", "inspector_refs": "G1;G2", "selected_by": why, "seed": 7, "colour": "BLUE",
+        "due_on": MONDAY, "value": value, "selection_probability": 0.02 if why == "RANDOM" else float("nan"),
+        "reason_zh": "高风险：每季度1次", "checklist_zh": "基坑：支护，监测；脚手架",
+    }  # fmt: skip
+    return told
+
+
+@pytest.fixture
+def plan() -> WeeklyPlan:
+    visits = [
+        visit(1, "P1", 0, "MANDATORY", 0.0),
+        visit(2, "P2", 2, "RISK", 0.3),
+        visit(3, "P3", 3, "RISK", 0.1),
+        visit(4, "P4", 4, "RANDOM", 0.0),
+    ]
+    return WeeklyPlan(
+        pd.DataFrame(visits, columns=list(COLUMNS)),
+        pd.DataFrame(
+            {"project_id": ["P1"], "agency_code": ["D310101"], "probability": [0.02], "drawn": [False]}
+        ),
+        pd.DataFrame({"agency_code": ["D310101"], "sites": [9], "gap": [0.0]}),
+        pd.DataFrame(
+            {
+                "agency_code": ["D310101"],
+                "project_id": ["P9"],
+                "due_on": [MONDAY],
+                "due_zh": ["每季度"],
+                "due_en": ["quarter"],
+            }
+        ),
+        {"week": "2026-W48", "as_of": "2026-11-23T00:00:00", "seed": 7},
+    )
+
+
+def sites(*names: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "project_id": list(names),
+            "agency_code": "D310101",
+            "colour": "RED",
+            "due_on": MONDAY,
+            "value": 0.5,
+            "pit_works_open": 1.0,
+        }
+    )
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx", ".json", ".ics"])
+def test_a_plan_is_written_whole_and_nothing_is_left_beside_it(
+    plan: WeeklyPlan, tmp_path: Path, ending: str
+) -> None:
+    write_plan(plan, tmp_path / f"plan{ending}")
+    assert [path.name for path in tmp_path.iterdir()] == [f"plan{ending}"]
+
+
+def test_a_table_for_excel_has_chinese_headings_and_the_mark_of_utf8(
+    plan: WeeklyPlan, tmp_path: Path
+) -> None:
+    write_plan(plan, tmp_path / "plan.csv")
+    content = (tmp_path / "plan.csv").read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf" + "检查编号,周次,日期".encode())
+    write_plan(plan, tmp_path / "plan.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "plan.xlsx")
+    assert book.sheetnames == ["检查计划", "各机构", "未能安排", "随机抽取"]
+    assert [cell.value for cell in book["检查计划"][2]][:5] == [
+        "2026-W48-0001",
+        "2026-W48",
+        "2026-11-23",
+        "D310101",
+        "P1",
+    ]
+    assert book["未能安排"]["B2"].value == "P9"
+
+
+def test_a_plan_read_again_is_the_plan(plan: WeeklyPlan, tmp_path: Path) -> None:
+    write_plan(plan, tmp_path / "plan.json")
+    again = read_plan(tmp_path / "plan.json")
+    assert again.passport == plan.passport
+    assert again.visits["day"].tolist() == plan.visits["day"].tolist()
+    assert again.visits["project_id"].tolist() == plan.visits["project_id"].tolist()
+
+
+def test_a_calendar_has_an_event_a_visit_in_short_lines_with_escaped_text(plan: WeeklyPlan) -> None:
+    text = calendar(plan)
+    assert text.count("BEGIN:VEVENT") == text.count("END:VEVENT") == 4
+    assert max(len(line.encode()) for line in text.split("\r\n")) <= 75
+    unfolded = text.replace("\r\n ", "")
+    assert "UID:2026-W48-0001@siterisk" in unfolded
+    assert "DTSTART;VALUE=DATE:20261123\r\nDTEND;VALUE=DATE:20261124" in unfolded
+    assert "检查人员：G1\\;G2\\n高风险：每季度1次\\n基坑：支护" in unfolded
+    assert calendar(plan) == text
+
+
+def test_a_file_of_another_kind_or_in_no_folder_is_refused(plan: WeeklyPlan, tmp_path: Path) -> None:
+    for path, words in (
+        (tmp_path / "plan.pdf", "must end in"),
+        (tmp_path / "absent" / "plan.csv", "does not exist"),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            write_plan(plan, path)
+    (tmp_path / "other.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(SourceUnreadable, match="no plan written as JSON"):
+        read_plan(tmp_path / "other.json")
+
+
+def test_an_accident_takes_the_place_of_the_chosen_visit_of_least_worth_and_of_no_other(
+    plan: WeeklyPlan,
+) -> None:
+    again, changes = remade(plan, sites("P7"), CHOICE, MONDAY + pd.Timedelta(days=1), ["P7"])
+    assert again.visits["project_id"].tolist() == ["P1", "P2", "P7", "P4"]
+    added = again.visits.iloc[2]
+    assert (added["day"], added["inspector_refs"], added["selected_by"]) == (
+        MONDAY + pd.Timedelta(days=3),
+        "G1;G2",
+        "MANDATORY",
+    )
+    assert added["checklist_zh"] == "基坑"
+    assert changes[["change", "project_id", "instead_of"]].values.tolist() == [
+        ["TAKEN_OUT", "P3", ""],
+        ["ADDED", "P7", "P3"],
+    ]
+    assert again.visits["visit_id"].is_unique
+
+
+def test_a_site_with_a_visit_to_come_changes_nothing(plan: WeeklyPlan) -> None:
+    again, changes = remade(plan, sites("P2"), CHOICE, MONDAY + pd.Timedelta(days=1), ["P2"])
+    assert changes.empty
+    assert again.visits["project_id"].tolist() == plan.visits["project_id"].tolist()
+
+
+def test_a_site_visited_on_monday_is_visited_again_after_an_accident(plan: WeeklyPlan) -> None:
+    again, _ = remade(plan, sites("P1"), CHOICE, MONDAY + pd.Timedelta(days=1), ["P1"])
+    assert again.visits["project_id"].tolist() == ["P1", "P2", "P1", "P4"]
+
+
+def test_two_sites_never_take_the_place_of_one_another(plan: WeeklyPlan) -> None:
+    again, changes = remade(
+        plan, sites("P7", "P8", "P6", "P5"), CHOICE, MONDAY + pd.Timedelta(days=2), ["P7", "P8", "P6", "P5"]
+    )
+    assert again.visits["project_id"].tolist() == ["P1", "P8", "P7", "P6", "P5"]
+    assert pd.isna(again.visits["day"].iloc[4])
+    assert changes[changes["change"] == "ADDED"]["instead_of"].tolist() == ["P3", "P2", "P4", ""]
+
+
+def test_a_site_that_is_not_active_cannot_be_added(plan: WeeklyPlan) -> None:
+    with pytest.raises(NotFound, match="P0"):
+        remade(plan, sites("P7"), CHOICE, MONDAY, ["P0"])
