@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from data_contracts.code_list import code_list
 from data_contracts.policy import DATED_WORDS, LINE, Fault, wrong_words
 from data_contracts.policy_conditions import BOUNDS, condition_faults, number_faults
 
 _SAID = {"fact", "zh", "en"}
+_COLOURS = {"RED", "ORANGE", "YELLOW", "BLUE", "NA"}
 
 
 def weekly_plan_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
     """Faults of one dated entry."""
-    needed = {"weights", "quality", "area_km", "checklist_items", "checklist", "weather", "campaigns"}
+    needed = {"weights", "quality", "area_km", "joint", "team", "checklist_items", "checklist", "weather", "campaigns"}
     yield from wrong_words(entry, needed | DATED_WORDS, needed)
     if needed - set(entry):
         return
@@ -25,8 +27,9 @@ def weekly_plan_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
         yield from number_faults(weights, head, above=0)
     if set(weights) == {LINE}:
         yield entry[LINE], "weights name no head"
-    for one in [*entry["checklist"], *entry["campaigns"]]:
-        yield from wrong_words(one, _SAID | {"code", *BOUNDS}, _SAID)
+    yield from _team_faults(entry)
+    for one in [*entry["checklist"], *entry["campaigns"], *entry["team"]]:
+        yield from wrong_words(one, _SAID | {"code", "needs", *BOUNDS}, _SAID)
         yield from condition_faults({word: one[word] for word in (LINE, "fact", *BOUNDS) if word in one})
     for one in entry["weather"]:
         yield from wrong_words(one, _SAID | {"code", "works"}, _SAID | {"code", "works"})
@@ -34,3 +37,16 @@ def weekly_plan_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
     for one in [*entry["weather"], *entry["campaigns"]]:
         if codes.count(one.get("code")) > 1 or not one.get("code"):
             yield one[LINE], f"code {one.get('code')} is missing or stands twice"
+
+
+def _team_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
+    """Who has to be in a team: disciplines of the code list, or EXPERT; colours are those of the dynamic grade."""
+    joint, known = entry["joint"], {*code_list("disciplines").codes, "EXPERT"}
+    yield from wrong_words(joint, {"colours", "disciplines"}, {"colours", "disciplines"})
+    for colour in sorted(set(joint.get("colours") or ()) - _COLOURS):
+        yield joint[LINE], f"no colour is called {colour}"
+    for need in sorted(set(joint.get("disciplines") or ()) - known):
+        yield joint[LINE], f"no discipline is called {need}"
+    for one in entry["team"]:
+        if one.get("needs") not in known:
+            yield one[LINE], f"needs is {one.get('needs')!r}, not one of {', '.join(sorted(known))}"

@@ -7,6 +7,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.plan.roster import Roster
 from serving.plan.weekly_plan import WeeklyPlan, weekly_plan
 from tests.planned_weeks import MONDAY, WEEK, house_choice, roster_of, sites_of
 
@@ -55,6 +56,25 @@ def test_a_visit_about_quality_has_an_inspector_of_quality() -> None:
     visits = plan_of([{"due_on": MONDAY, "value": 0.01, "value_defect": 0.009}], many).visits
     assert visits["discipline"].tolist() == ["QUALITY"]
     assert "G9" in visits["inspector_refs"].iloc[0]
+
+
+def test_a_red_site_is_visited_by_safety_and_quality_together() -> None:
+    many = {f"G{number}": ("A", "SAFETY") for number in range(8)} | {"G9": ("A", "QUALITY")}
+    visits = plan_of([{"due_on": MONDAY, "colour": "RED"}], many).visits
+    assert visits["team_needs"].tolist() == ["SAFETY;QUALITY"]
+    assert "G9" in visits["inspector_refs"].iloc[0]
+    assert visits["team_lacks"].tolist() == [""]
+
+
+def test_an_expert_goes_where_the_policy_asks_for_one_and_what_a_team_lacks_is_said() -> None:
+    rows = [{"due_on": MONDAY, "overscale_works_not_reviewed": 1.0}]
+    roster = roster_of({f"G{number}": ("A", "SAFETY") for number in range(6)})
+    without = weekly_plan(sites_of(rows, CHOICE), roster, CHOICE, WEEK, 7).visits
+    assert without["team_lacks"].tolist() == ["EXPERT"]
+    expert = roster.available.assign(is_expert=roster.available["inspector_ref"] == "G4")
+    visits = weekly_plan(sites_of(rows, CHOICE), Roster(expert, roster.days), CHOICE, WEEK, 7).visits
+    assert "G4" in visits["inspector_refs"].iloc[0]
+    assert visits["team_lacks"].tolist() == [""]
 
 
 def test_the_most_urgent_visits_are_on_the_first_days() -> None:

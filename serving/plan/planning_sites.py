@@ -31,8 +31,8 @@ class Choice:
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """The features that checklists, weather and campaigns ask for."""
-        listed = [*self.plan["checklist"], *self.plan["campaigns"], *self.plan["weather"]]
+        """The features that checklists, teams, weather and campaigns ask for."""
+        listed = [one for word in ("checklist", "team", "campaigns", "weather") for one in self.plan[word]]
         works = [work for one in self.plan["weather"] for work in one["works"]]
         return tuple(dict.fromkeys([*(one["fact"] for one in listed), *works]))
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from data_contracts.records import Records
 from serving.grading.working_days import WorkingDays, days_known
+
+EXPERT = "EXPERT"
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,23 @@ class Roster:
             carried -= teams[day]
         return teams
 
-    def on(self, agency: str, day: pd.Timestamp) -> pd.DataFrame:
-        """Who of the agency is available on a day."""
-        found = self.available
-        return found[(found["agency_code"] == agency) & (found["date"] == day)]
+    def on_days(self, agency: str) -> dict[pd.Timestamp, list[Inspector]]:
+        """Who of the agency is available on each day."""
+        mine = self.available[self.available["agency_code"] == agency].sort_values("inspector_ref")
+        mine = mine.assign(is_expert=mine["is_expert"].fillna(False).astype(bool))
+        there: dict[pd.Timestamp, list[Inspector]] = {day: [] for day in self.days}
+        columns = (mine[name].tolist() for name in ("date", "inspector_ref", "disciplines", "is_expert"))
+        for day, who, disciplines, is_expert in zip(*columns, strict=True):
+            can = {part for part in str(disciplines).split(";") if part}
+            there[pd.Timestamp(day)].append(Inspector(who, frozenset(can | ({EXPERT} if is_expert is True else set()))))
+        return there
+
+
+class Inspector(NamedTuple):
+    """A reference and what that person stands for: disciplines, and EXPERT (专家库)."""
+
+    ref: str
+    can: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -69,20 +84,21 @@ class Draw:
     chance: np.random.Generator
     busy: dict[str, int] = field(default_factory=dict)
 
-    def inspectors(self, there: pd.DataFrame, disciplines: Sequence[str], avoid: set[str]) -> list[str]:
-        """So many of those there, one at least with each discipline that is needed where there is one.
+    def inspectors(
+        self, there: Sequence[Inspector], needs: Sequence[str], avoid: Collection[str]
+    ) -> list[Inspector]:
+        """So many of those there: for each need in turn one who meets it, where there is one, then whoever comes.
 
-        Those with fewer team-days this week come first, those who came last only where it cannot be avoided.
+        Those with fewer team-days this week come first, those who came last only where it cannot be avoided, lots
+        decide between the others.
         """
-        lots = dict(zip(there["inspector_ref"], self.chance.random(len(there)), strict=True))
-        able = {row.inspector_ref: set(str(row.disciplines).split(";")) for row in there.itertuples()}
-        order = sorted(lots, key=lambda who: (who in avoid, self.busy.get(who, 0), lots[who]))
-        drawn: list[str] = []
-        for needed in disciplines:
-            if not any(needed in able[who] for who in drawn):
-                drawn += [who for who in order if needed in able[who] and who not in drawn][:1]
-        drawn += [who for who in order if who not in drawn]
-        drawn = sorted(drawn[: self.size])
-        for who in drawn:
-            self.busy[who] = self.busy.get(who, 0) + 1
-        return drawn
+        lots = dict(zip((one.ref for one in there), self.chance.random(len(there)), strict=True))
+        order = sorted(there, key=lambda one: (one.ref in avoid, self.busy.get(one.ref, 0), lots[one.ref]))
+        drawn: list[Inspector] = []
+        for need in needs:
+            if len(drawn) < self.size and not any(need in one.can for one in drawn):
+                drawn += [one for one in order if need in one.can and one not in drawn][:1]
+        drawn = [*drawn, *(one for one in order if one not in drawn)][: self.size]
+        for one in drawn:
+            self.busy[one.ref] = self.busy.get(one.ref, 0) + 1
+        return sorted(drawn)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,11 @@ from data_contracts.progress import Progress, silent
 from serving.plan.agency_programme import RANDOM, RISK, AgencyWeek, Chosen, choose
 from serving.plan.planning_sites import Choice
 from serving.plan.roster import Draw, Roster
-from serving.plan.visit_words import checklist, reason_of
+from serving.plan.visit_words import checklist, reason_of, team_needs
 
 SAFETY, QUALITY = "SAFETY", "QUALITY"
 COLUMNS = (
-    "visit_id", "week", "day", "agency_code", "project_id", "discipline", "inspector_refs", "selected_by",
+    "visit_id", "week", "day", "agency_code", "project_id", "discipline", "team_needs", "inspector_refs", "team_lacks", "selected_by",
     "selection_probability", "seed", "colour", "due_on", "value", "reason_zh", "reason_en", "checklist_zh", "checklist_en",
 )  # fmt: skip
 
@@ -63,22 +64,46 @@ def weekly_plan(
     their sites, and nobody is named. An agency with fewer team-days than due visits serves the most urgent, and `left_out`
     names the others.
     """
-    agencies = sorted(sites["agency_code"].unique())
-    told = None if told_visits is None else _shared(told_visits, sites["agency_code"].value_counts())
     parts, step = [], "计划 / plan"
-    for number, agency in enumerate(agencies):
+    agencies = list(_agencies(sites, roster, choice, week, seed, told_visits=told_visits))
+    for number, one in enumerate(agencies):
         progress(step, number, len(agencies))
-        mine = sites[sites["agency_code"] == agency].reset_index(drop=True)
-        days = _team_days(agency, roster, choice, told)
-        chance = lots_of(seed, week.name, agency)
-        week_of = _agency_week(mine, days, choice, week, chance)
-        chosen = choose(week_of)
-        visits = _visits(mine, chosen, choice, week)
-        parts.append(
-            (agency, mine, chosen, sum(days.values()), _rounds(visits, days, roster, choice, chance))
-        )
+        chosen = choose(one.week)
+        visits = _rounds(one.code, _visits(one.sites, chosen, choice, week), one.days, roster, choice, one.chance)
+        parts.append((one.code, one.sites, chosen, sum(one.days.values()), visits))
     progress(step, len(agencies), len(agencies))
     return _together(parts, week, seed)
+
+
+def agency_weeks(
+    sites: pd.DataFrame,
+    roster: Roster,
+    choice: Choice,
+    week: Week,
+    seed: int,
+    *,
+    told_visits: int | None = None,
+) -> list[AgencyWeek]:
+    """What each agency chooses from, by its code: the very weeks that `weekly_plan` chooses in, for another order beside it."""
+    return [one.week for one in _agencies(sites, roster, choice, week, seed, told_visits=told_visits)]
+
+
+class _Agency(NamedTuple):
+    code: str
+    sites: pd.DataFrame
+    days: dict[pd.Timestamp, int]
+    chance: np.random.Generator
+    week: AgencyWeek
+
+
+def _agencies(
+    sites: pd.DataFrame, roster: Roster, choice: Choice, week: Week, seed: int, *, told_visits: int | None
+) -> Iterator[_Agency]:
+    told = None if told_visits is None else _shared(told_visits, sites["agency_code"].value_counts())
+    for agency in sorted(sites["agency_code"].unique()):
+        mine = sites[sites["agency_code"] == agency].reset_index(drop=True)
+        days, chance = _team_days(agency, roster, choice, told), lots_of(seed, week.name, agency)
+        yield _Agency(agency, mine, days, chance, _agency_week(mine, days, choice, week, chance))
 
 
 def lots_of(seed: int, week: str, agency: str) -> np.random.Generator:
@@ -145,6 +170,7 @@ def _visits(sites: pd.DataFrame, chosen: Chosen, choice: Choice, week: Week) -> 
         > choice.plan["quality"] * visits["value"]
     )
     visits["discipline"] = np.where(quality, QUALITY, SAFETY)
+    visits["team_needs"] = [";".join(team_needs(row, choice.plan)) for row in as_records(visits)]
     said = [reason_of(row, week.sunday) for row in as_records(visits)]
     looks = [checklist(row, choice.plan) for row in as_records(visits)]
     return visits.assign(
@@ -161,13 +187,14 @@ def as_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _rounds(
+    agency: str,
     visits: pd.DataFrame,
     days: dict[pd.Timestamp, int],
     roster: Roster,
     choice: Choice,
     chance: np.random.Generator,
 ) -> pd.DataFrame:
-    """Days and inspectors: the most urgent rounds on the first days, inspectors by lot."""
+    """Days and inspectors: the most urgent rounds on the first days, inspectors by lot; `team_lacks` what none of them meets."""
     most = choice.capacity["visits_a_team_day"]
     draw = Draw(choice.capacity["inspectors_a_visit"], chance)
     ordered = visits.sort_values(["due_on", "project_id"], kind="stable", na_position="last")
@@ -178,17 +205,21 @@ def _rounds(
         for start in range(0, len(members), most)
     ]
     rounds = [places[members] for members in sorted(rounds, key=lambda members: int(members[0]))]
-    out: dict[pd.Timestamp, set[str]] = {day: set() for day in days}
-    day_of = np.full(len(visits), np.datetime64("NaT", "us"))
-    pair_of = np.full(len(visits), "", object)
-    for rows, day in zip(rounds, (day for day, teams in days.items() for _ in range(teams)), strict=False):
-        there = roster.on(str(visits["agency_code"].iloc[0]), day)
-        last = {who for refs in visits["last_inspectors"].iloc[rows] for who in refs.split(";")}
-        needed = sorted(set(visits["discipline"].iloc[rows]))
-        drawn = draw.inspectors(there[~there["inspector_ref"].isin(out[day])], needed, last)
-        out[day] |= set(drawn)
-        day_of[rows], pair_of[rows] = np.datetime64(day, "us"), ";".join(drawn)
-    return visits.assign(day=day_of, inspector_refs=pair_of)
+    there = roster.on_days(agency)
+    slots = (day for day, teams in days.items() for _ in range(teams))
+    columns = {"day": np.full(len(visits), np.datetime64("NaT", "us")), "inspector_refs": np.full(len(visits), "", object)}
+    columns["team_lacks"] = columns["inspector_refs"].copy()
+    needs_of, last_of = visits["team_needs"].tolist(), visits["last_inspectors"].tolist()
+    for rows, day in zip(rounds, slots, strict=False):
+        needs = list(dict.fromkeys(need for row in rows for need in needs_of[row].split(";")))
+        last = {who for row in rows for who in last_of[row].split(";")}
+        team = draw.inspectors(there[day], needs, last)
+        there[day] = [one for one in there[day] if one not in team]
+        columns["day"][rows] = np.datetime64(day, "us")
+        columns["inspector_refs"][rows] = ";".join(one.ref for one in team)
+        can = frozenset().union(*(one.can for one in team))
+        columns["team_lacks"][rows] = ";".join(need for need in needs if team and need not in can)
+    return visits.assign(**columns)
 
 
 def _together(parts: list[Any], week: Week, seed: int) -> WeeklyPlan:
