@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import InvalidInput
-from training.calibration import fit_calibration
+from training.calibration import fit_calibration, fit_level
 from training.evaluation import TestRows, evaluate
 from training.head_model import calibrated
 from training.project_draws import draw_projects, interval, whole_projects
@@ -226,6 +226,15 @@ def test_calibration_finds_the_slope_and_level_again() -> None:
     assert found.intercept == pytest.approx(-0.4, abs=0.05)
     expected = calibrated(log_odds, found.slope, found.intercept).sum()
     assert happened.sum() / expected == pytest.approx(1, abs=0.005)
+
+
+def test_a_level_is_found_again_with_the_slope_that_was_given() -> None:
+    draw = np.random.default_rng(4)
+    log_odds = draw.normal(-2, 1.5, 200_000)
+    happened = (draw.random(len(log_odds)) < calibrated(log_odds, 0.7, -0.4)).astype(float)
+    found = fit_level(log_odds, happened, slope=0.9)
+    assert found.slope == 0.9
+    assert happened.sum() == pytest.approx(calibrated(log_odds, 0.9, found.intercept).sum(), rel=0.001)
 
 
 def test_a_handful_of_outcomes_moves_the_calibration_a_little_and_none_turns_the_ranking() -> None:

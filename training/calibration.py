@@ -41,6 +41,12 @@ def fit_calibration(log_odds: np.ndarray, happened: np.ndarray) -> Calibration:
     return Calibration(slope=max(slope, LOWEST_SLOPE), intercept=intercept)
 
 
+def fit_level(log_odds: np.ndarray, happened: np.ndarray, *, slope: float) -> Calibration:
+    """The intercept that makes the log-odds fit the rate at which things happened, with the slope given."""
+    _, intercept = _fit(log_odds, happened, _FIXED, towards=slope)
+    return Calibration(slope=slope, intercept=intercept)
+
+
 def _fit(log_odds: np.ndarray, happened: np.ndarray, prior: float, *, towards: float) -> tuple[float, float]:
     centre = float(log_odds.mean())
     inputs = np.column_stack([log_odds - centre, np.ones(len(log_odds))])

@@ -12,7 +12,7 @@ import pandas as pd
 
 from data_contracts.progress import Progress
 from training.borrowing import Lent
-from training.calibration import Calibration, fit_calibration
+from training.calibration import Calibration, fit_calibration, fit_level
 from training.card_inputs import CardRows, scores_of
 from training.head_model import BOOSTER, CALIBRATION, SCORECARD, HeadModel, held
 from training.head_rows import Slice
@@ -21,7 +21,7 @@ from training.model_folder import as_json
 from training.normal_scores import NormalScores
 from training.project_draws import whole_projects
 from training.scorecard_fitting import CardFit, fit_scorecard
-from training.trees import BinnedRows, fit_trees
+from training.trees import BinnedRows, Labelled, fit_trees
 
 # Thirty points are told by so many rows as well as by all of them, where outcomes are not rare.
 MOST_ROWS_OF_CARD, FEWEST_OUTCOMES_OF_CARD = 100_000, 5_000
@@ -75,6 +75,29 @@ class Fitting:
         """Gives the model of a kind with trees under any parameters; the card it begins from is fitted once."""
         cards = self._cards([kind])
         return lambda parameters: self.read(replace(self, parameters=parameters)._grown(kind, cards))
+
+    def refitted(self, files: Mapping[str, bytes]) -> dict[str, bytes]:
+        """The files with as many trees fitted on both slices; a scorecard, which is so already, as it is.
+
+        Trees on a scorecard begin from the same one. The slope stays that of the trees that had not seen the later slice,
+        so that it is not flattered. The level is that of the later slice: these trees begin from another mean.
+        """
+        fitted = self.read(files)
+        if fitted.trees is None:
+            return dict(files)
+        slices = self.older.labelled, self.later.labelled
+        both = Labelled(*(np.concatenate(parts) for parts in zip(*slices, strict=True)))
+        begins_at = None
+        if fitted.scorecard is not None:
+            begins_at = replace(fitted, trees=None).log_odds(both.features), None
+        parameters = {**self.parameters, "num_boost_round": fitted.trees.num_trees()}
+        binned = BinnedRows(both, None, self.names, parameters)
+        step = f"{self.purpose} 重新拟合 / refit {self.name}"
+        trees = fit_trees(binned, self.progress, step=step, begins_at=begins_at)
+        files = {**files, BOOSTER: trees.encode()}
+        log_odds = self.read(files).log_odds(self.later.features)
+        level = fit_level(log_odds, self.later.happened, slope=fitted.slope)
+        return files | {CALIBRATION: self._calibration(level)}
 
     def _grown(self, kind: str, cards: Mapping[str, CardFit]) -> dict[str, bytes]:
         if kind == TREES:

@@ -1,7 +1,8 @@
 """Training one head: contenders fitted as they could have been at several moments, each judged on what came after.
 
 The older origins choose which contender is taken, the newest one judges it, and the model that is kept is
-fitted in the same way on everything that is complete now.
+fitted in the same way on everything that is complete now. Where the head says `refit`, the taken one is fitted
+again on both slices before it is judged, and before it is kept.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class HeadTraining:
         judgement, fitted = self._judged(rows, newest, chosen_by(candidates, self.head.models))
         keeping = final_split(self.head, rows.pairs["as_of"], self.city.until)
         final = self._fitting(rows, keeping, "终训 / final")
-        files = final.files([judgement.chosen])[judgement.chosen]
+        files = self._as_taken(final, final.files([judgement.chosen])[judgement.chosen])
         reference = pd.DataFrame(final.older.features, columns=list(self.city.names), copy=False)
         return TrainedHead(
             head=self.head,
@@ -123,8 +124,9 @@ class HeadTraining:
         test = rows.slice(split.test, split.test_known_at)
         self._enough("test", test, FEWEST_OUTCOMES_FOR_TEST)
         files = fitting.files(self._kinds)
+        chosen = chosen if chosen in files else next(kind for kind in self.head.models if kind in files)
+        files[chosen] = self._as_taken(fitting, files[chosen])
         models = {kind: fitting.read(each) for kind, each in files.items()}
-        chosen = chosen if chosen in models else next(kind for kind in self.head.models if kind in models)
         step = f"评价 / evaluation {self.head.name}"
         self.progress(step, 0, 1)
         used = {"trees": fitting.older, "calibration": fitting.later, "test": test}
@@ -132,6 +134,9 @@ class HeadTraining:
         judgement = judge.judge(models, files, chosen, used, _prior(fitting))
         self.progress(step, 1, 1)
         return judgement, fitting
+
+    def _as_taken(self, fitting: Fitting, files: dict[str, bytes]) -> dict[str, bytes]:
+        return fitting.refitted(files) if self.head.refit else files
 
     def _tried(self, rows: HeadRows, split: Split) -> dict[str, Any] | None:
         """The contenders' figures at an older origin; None where it has too few outcomes to say anything."""

@@ -98,6 +98,7 @@ class Head(_Declared):
     cohort: Cohort = Cohort()
     shown_apart: dict[str, Apart] = Field(default_factory=dict)
     trees: dict[str, StrictInt | StrictFloat] = Field(default_factory=dict)
+    refit: StrictBool = False
     borrows: str | None = None
     contenders: tuple[Contender, ...] | None = None
 

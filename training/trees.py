@@ -65,11 +65,11 @@ class Labelled(NamedTuple):
 class BinnedRows:
     """Rows to fit on, and later ones that say when to stop, in LightGBM's bins: made once for all trees on them.
 
-    `parameters` are those of `tree_parameters`.
+    `parameters` are those of `tree_parameters`. Without later rows all rounds are fitted.
     """
 
     def __init__(
-        self, rows: Labelled, later: Labelled, names: Sequence[str], parameters: Mapping[str, Any]
+        self, rows: Labelled, later: Labelled | None, names: Sequence[str], parameters: Mapping[str, Any]
     ) -> None:
         import lightgbm
 
@@ -85,15 +85,18 @@ class BinnedRows:
             params=self.parameters,
             free_raw_data=True,
         ).construct()
-        self.later = self.rows.create_valid(
-            later.features, later.happened, params=self.parameters
-        ).construct()
+        self.later = None
+        if later is not None:
+            self.later = self.rows.create_valid(
+                later.features, later.happened, params=self.parameters
+            ).construct()
 
-    def begin_at(self, log_odds: tuple[np.ndarray, np.ndarray] | None) -> None:
+    def begin_at(self, log_odds: tuple[np.ndarray, np.ndarray | None] | None) -> None:
         """The log-odds that trees begin from, of the rows and of the later ones; None: the mean of the outcomes."""
         of_rows, of_later = log_odds if log_odds is not None else (None, None)
         self.rows.set_field("init_score", of_rows)
-        self.later.set_field("init_score", of_later)
+        if self.later is not None:
+            self.later.set_field("init_score", of_later)
 
 
 def fit_trees(
@@ -101,7 +104,7 @@ def fit_trees(
     progress: Progress = silent,
     *,
     step: str = "trees",
-    begins_at: tuple[np.ndarray, np.ndarray] | None = None,
+    begins_at: tuple[np.ndarray, np.ndarray | None] | None = None,
 ) -> str:
     """LightGBM's text of trees fitted on the rows, as many as the log loss of the later ones asks for.
 
@@ -112,19 +115,21 @@ def fit_trees(
 
     progress(step, 0, rows.rounds)
     rows.begin_at(begins_at)
+    callbacks = [_telling(progress, step, rows.rounds)]
+    if rows.later is not None:
+        callbacks.append(lightgbm.early_stopping(rows.patience, verbose=False))
     booster = lightgbm.train(
         rows.parameters,
         rows.rows,
         rows.rounds,
-        valid_sets=[rows.later],
-        callbacks=[
-            lightgbm.early_stopping(rows.patience, verbose=False),
-            _telling(progress, step, rows.rounds),
-        ],
+        valid_sets=[rows.later] if rows.later is not None else None,
+        callbacks=callbacks,
     )
     progress(step, rows.rounds, rows.rounds)
-    fewest = FEWEST_ROUNDS if begins_at is None else 1
-    kept = min(max(booster.best_iteration, fewest), booster.current_iteration())
+    kept = booster.current_iteration()
+    if rows.later is not None:
+        fewest = FEWEST_ROUNDS if begins_at is None else 1
+        kept = min(max(booster.best_iteration, fewest), kept)
     return without_threads(booster.model_to_string(num_iteration=kept))
 
 
