@@ -17,7 +17,8 @@ from serving.plan.weekly_plan import WeeklyPlan, as_records
 
 HEADINGS_ZH = {
     "visit_id": "检查编号", "week": "周次", "day": "日期", "agency_code": "监督机构", "project_id": "项目编号",
-    "discipline": "专业", "team_needs": "组队要求", "inspector_refs": "检查人员", "team_lacks": "未满足的组队要求", "selected_by": "选取方式", "selection_probability": "抽取概率",
+    "discipline": "专业", "team_needs": "组队要求", "inspector_refs": "检查人员",
+    "team_lacks": "未满足的组队要求", "selected_by": "选取方式", "selection_probability": "抽取概率",
     "seed": "随机种子", "colour": "动态风险", "due_on": "应检日期", "value": "预计可降低的风险", "reason_zh": "理由", "reason_en": "reason",
     "checklist_zh": "检查要点", "checklist_en": "what to look at",
 }  # fmt: skip
@@ -106,7 +107,7 @@ def _folded(line: str) -> str:
     """Lines of at most 75 octets, no character torn apart; what follows begins with a space.
 
     >>> [len(part.encode()) for part in _folded("风" * 60).split("\\r\\n")]
-    [75, 73, 37]
+    [75, 73, 34]
     """
     parts, part, size = [], "", 0
     for character in line:
