@@ -34,6 +34,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.closed_loop_check import worth_beside_programme  # noqa: E402
 from benchmarks.closed_loop_city import loop_city  # noqa: E402
 from benchmarks.synthetic_city import written_records  # noqa: E402
 from data_contracts.policy import policy_on  # noqa: E402
@@ -108,6 +109,11 @@ def _of_city(seed: int, model: Path, given: argparse.Namespace) -> pd.DataFrame:
     asked = regimes(ready.base, PLENTY, SCARCE, choice["random_share"], choice["least_days_between"])
     rows = pd.concat([loop(ready.true, ready.orders, regime, seed) for regime in asked])
     possible = most_possible(ready.true)
+    if seed == 1:
+        plan = next(order for order in ready.orders if order.name == PLAN)
+        weeks = list(range(10, given.weeks, max(given.weeks // 5, 1)))[:5]
+        share = worth_beside_programme(ready.true.city, plan, asked[0], seed, weeks)
+        rows = rows.assign(programme=share)
     return rows.assign(seed=seed, base=ready.base, possible=rows["effect"].map(possible))
 
 
@@ -133,7 +139,11 @@ def report(rows: pd.DataFrame, seconds: float) -> None:
                 f"{order:<20}{share:>15.2%}{ratio[0]:>12.2f}{f'{ratio[1]:.2f} to {ratio[2]:.2f}':>18}{beside:>13.2f}"
                 f"{of['worse_off'].mean():>11.1%}"
             )
-    print(json.dumps({**summary(rows), "seconds": round(seconds)}))
+    programme = float(rows["programme"].min())
+    print(
+        f"\nthe quick order's choice is worth {programme:.4f} of the integer programme's, on five weeks of city 1"
+    )
+    print(json.dumps({**summary(rows), "programme": round(programme, 4), "seconds": round(seconds)}))
 
 
 def summary(rows: pd.DataFrame) -> dict[str, float]:

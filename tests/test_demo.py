@@ -39,7 +39,7 @@ SMALL = City(projects=20, years=1, seed=1, last_day="2026-10-31")
 def steps_done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The demo's steps, each only noted."""
     done: list[str] = []
-    for step in ("make_records", "load", "train", "promote"):
+    for step in ("make_records", "load", "train", "promote", "plan"):
         monkeypatch.setattr(demo_steps, f"_{step}", lambda *_, step=step: done.append(step))
     return done
 
@@ -53,11 +53,11 @@ def test_a_demo_cut_short_goes_on_where_it_stopped(
         demo_steps.prepare(settings, SMALL, False, silent)
     assert steps_done == ["make_records", "load"]
     demo_steps.prepare(settings, SMALL, False, silent)
-    assert steps_done == ["make_records", "load", "train", "promote"]
+    assert steps_done == ["make_records", "load", "train", "promote", "plan"]
     demo_steps.prepare(settings, SMALL, False, silent)
-    assert len(steps_done) == 4
+    assert len(steps_done) == 5
     demo_steps.prepare(settings, SMALL, True, silent)
-    assert len(steps_done) == 8
+    assert len(steps_done) == 10
 
 
 def test_a_demo_of_another_city_starts_from_nothing(tmp_path: Path, steps_done: list[str]) -> None:
@@ -65,7 +65,7 @@ def test_a_demo_of_another_city_starts_from_nothing(tmp_path: Path, steps_done: 
     demo_steps.prepare(settings, SMALL, False, silent)
     (settings.home / "siterisk.db").touch()
     demo_steps.prepare(settings, dataclasses.replace(SMALL, seed=2), False, silent)
-    assert len(steps_done) == 8
+    assert len(steps_done) == 10
     assert not (settings.home / "siterisk.db").exists()
 
 
@@ -116,9 +116,9 @@ def test_the_demo_goes_the_whole_way(tmp_path: Path) -> None:
     site = shown["answer"]["results"][0]
     assert site["status"] == "ACTIVE"
     assert all(0 < risk < 1 for risk in site["risks"].values())
-    assert len(shown["next"]) == 3
+    assert len(shown["next"]) == 4
     again = subprocess.run(
-        shown["next"][1],
+        shown["next"][2],
         shell=True,
         cwd=tmp_path,
         env={**environ, "PYTHONPATH": str(ROOT)},
@@ -129,6 +129,10 @@ def test_the_demo_goes_the_whole_way(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     scored = pd.read_csv(tmp_path / "var" / "demo" / "risks.csv")
     assert site["project_id"] in scored["project_id"].tolist()
+    assert scored["reasons_zh"].notna().any()
+    home = tmp_path / "var" / "demo"
+    assert len(list((home / "plans").iterdir())) == 1
+    assert (home / "plan.xlsx").exists() and (home / "plan.ics").exists()
 
 
 @pytest.mark.slow

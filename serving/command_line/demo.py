@@ -41,7 +41,7 @@ def demo(
 ) -> None:
     """从头到尾演示。 The whole way on a synthetic city.
 
-    Records, training, promotion and a service that answers. Everything is kept in a folder of its own
+    Records, training, promotion, next week's plan and a service that answers. Everything is kept in a folder of its own
     (var/demo), apart from real records. All results are simulated. Ctrl-C ends the service; running it
     again takes up what is finished.
 
@@ -133,7 +133,8 @@ def _next_commands(settings: Settings, project_id: str, no_serve: bool) -> list[
     serve = f"SITERISK_HOME={home} {siterisk} serve --port {settings.port}"
     return [
         serve if no_serve else curl,
-        f"SITERISK_HOME={home} {siterisk} score --at {home}/pairs.csv --out {home}/risks.csv",
+        f"SITERISK_HOME={home} {siterisk} grade --out {home}/grades.csv",
+        f"SITERISK_HOME={home} {siterisk} score --reasons --at {home}/pairs.csv --out {home}/risks.csv",
         f"{mlflow} ui --backend-store-uri sqlite:///{home}/mlruns/mlflow.db --port 5000",
     ]
 

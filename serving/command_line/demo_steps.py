@@ -1,4 +1,4 @@
-"""The steps of the demo before the service: the city's records, the store, the model, the champion.
+"""The steps of the demo before the service: the city's records, the store, the model, the champion, a plan.
 
 A stamp in the demo's folder says which city it is about and what is finished, so that a demo that was
 cut short goes on where it stopped, and another city starts from nothing.
@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +19,7 @@ from pathlib import Path
 from data_contracts.errors import InvalidInput
 from data_contracts.progress import Progress
 from serving.command_line.frozen_records import frozen_records
+from serving.command_line.service_commands import command_environment
 from serving.command_line.terminal import say
 from serving.command_line.training_report import training_table
 from serving.settings import Settings
@@ -34,7 +38,7 @@ class City:
 
 
 def prepare(settings: Settings, city: City, fresh: bool, progress: Progress) -> None:
-    """Make the city, take it in, train and promote; steps that an earlier demo finished are kept.
+    """Make the city, take it in, train, promote and plan next week; steps that an earlier demo finished are kept.
 
     Raises InvalidInput if the demo's folder holds something that no demo has made.
     """
@@ -46,6 +50,7 @@ def prepare(settings: Settings, city: City, fresh: bool, progress: Progress) -> 
         "load": lambda: _load(settings, progress),
         "train": lambda: _train(settings, city, progress),
         "promote": lambda: _promote(settings),
+        "plan": lambda: _plan(settings),
     }
     for name, step in steps.items():
         if name in finished:
@@ -117,3 +122,16 @@ def _promote(settings: Settings) -> None:
     done = promote(mlruns=settings.mlruns, home=settings.home)
     for why in done.refused.values():
         say(f"{why.zh}\n{why.en}")
+
+
+def _plan(settings: Settings) -> None:
+    """The plan of next week as a spreadsheet and a calendar, by the command itself; nothing without a champion."""
+    from training.champion_ledger import pointer_or_none
+
+    if pointer_or_none(settings.home) is None:
+        return
+    year, week, _ = (dt.date.today() + dt.timedelta(days=7)).isocalendar()
+    files = [str(settings.home / f"plan{ending}") for ending in (".xlsx", ".ics")]
+    asked = ["plan", "--week", f"{year}-W{week:02d}", "--out", files[0], "--out", files[1]]
+    command = [sys.executable, "-m", "serving.command_line", *asked]
+    subprocess.run(command, env=command_environment(settings, os.environ), stdout=sys.stderr, check=True)
