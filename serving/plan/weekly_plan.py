@@ -14,7 +14,7 @@ from serving.plan.agency_programme import RANDOM, RISK, AgencyWeek, Chosen, choo
 from serving.plan.planning_sites import Choice
 from serving.plan.roster import Draw, Roster
 from serving.plan.team_rounds import with_teams
-from serving.plan.visit_words import checklist, reason_of, team_needs
+from serving.plan.visit_words import checklist, reason_of, team_needs, weather_alerts
 
 SAFETY, QUALITY = "SAFETY", "QUALITY"
 COLUMNS = (
@@ -39,13 +39,15 @@ class Week:
 @dataclass(frozen=True)
 class WeeklyPlan:
     """`visits`: a row a visit (COLUMNS). `draw`: every active site with its probability and whether it was drawn.
-    `agencies`: a row an agency: sites, team_days, visits by why, due visits left out, gap. `passport`: from what.
+    `agencies`: a row an agency: sites, team_days, visits by why, due visits left out, gap. `alerts`: sites under a weather signal
+    of the last 72 hours with the works under way that it concerns. `passport`: from what.
     """
 
     visits: pd.DataFrame
     draw: pd.DataFrame
     agencies: pd.DataFrame
     left_out: pd.DataFrame
+    alerts: pd.DataFrame
     passport: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,7 +79,7 @@ def weekly_plan(
         )
         parts.append((one.code, one.sites, chosen, sum(one.days.values()), visits))
     progress(step, len(agencies), len(agencies))
-    return _together(parts, week, seed)
+    return _together(parts, weather_alerts(sites, choice.plan), week, seed)
 
 
 def agency_weeks(
@@ -191,7 +193,7 @@ def as_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
-def _together(parts: list[Any], week: Week, seed: int) -> WeeklyPlan:
+def _together(parts: list[Any], alerts: pd.DataFrame, week: Week, seed: int) -> WeeklyPlan:
     visits = pd.concat([part[4] for part in parts], ignore_index=True) if parts else pd.DataFrame()
     visits = visits.sort_values(
         ["agency_code", "day", "area", "project_id"], kind="stable", ignore_index=True
@@ -214,6 +216,7 @@ def _together(parts: list[Any], week: Week, seed: int) -> WeeklyPlan:
         pd.concat(draw, ignore_index=True),
         pd.DataFrame([_agency_row(*part) for part in parts]),
         pd.concat(left, ignore_index=True).sort_values("due_on", ignore_index=True),
+        alerts,
         {"week": week.name, "as_of": week.as_of.isoformat(), "seed": seed},
     )
 
