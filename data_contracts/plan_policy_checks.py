@@ -15,7 +15,17 @@ _COLOURS = {"RED", "ORANGE", "YELLOW", "BLUE", "NA"}
 
 def weekly_plan_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
     """Faults of one dated entry."""
-    needed = {"weights", "quality", "area_km", "joint", "team", "checklist_items", "checklist", "weather", "campaigns"}
+    needed = {
+        "weights",
+        "quality",
+        "area_km",
+        "joint",
+        "team",
+        "checklist_items",
+        "checklist",
+        "weather",
+        "campaigns",
+    }
     yield from wrong_words(entry, needed | DATED_WORDS, needed)
     if needed - set(entry):
         return

@@ -12,6 +12,7 @@ from data_contracts.errors import InvalidInput, NotFound, SourceUnreadable
 from serving.plan.plan_files import calendar, read_plan, write_plan
 from serving.plan.planning_sites import Choice
 from serving.plan.remade_plan import remade
+from serving.plan.roster import Roster
 from serving.plan.weekly_plan import COLUMNS, WeeklyPlan
 
 MONDAY = pd.Timestamp("2026-11-23")
@@ -22,6 +23,8 @@ CHOICE = Choice(
         "checklist_items": 3,
         "campaigns": [],
         "weather": [],
+        "team": [],
+        "joint": {"colours": ["RED"], "disciplines": ["SAFETY", "QUALITY"]},
     },
     {},
 )
@@ -60,6 +63,9 @@ def plan() -> WeeklyPlan:
                 "due_en": ["quarter"],
             }
         ),
+        pd.DataFrame(
+            {"project_id": ["P2"], "agency_code": ["D310101"], "code": ["RAIN"], "works": ["pit_works_open"]}
+        ),
         {"week": "2026-W48", "as_of": "2026-11-23T00:00:00", "seed": 7},
     )
 
@@ -93,7 +99,7 @@ def test_a_table_for_excel_has_chinese_headings_and_the_mark_of_utf8(
     assert content.startswith(b"\xef\xbb\xbf" + "检查编号,周次,日期".encode())
     write_plan(plan, tmp_path / "plan.xlsx")
     book = openpyxl.load_workbook(tmp_path / "plan.xlsx")
-    assert book.sheetnames == ["检查计划", "各机构", "未能安排", "随机抽取"]
+    assert book.sheetnames == ["检查计划", "各机构", "未能安排", "随机抽取", "气象提示"]
     assert [cell.value for cell in book["检查计划"][2]][:5] == [
         "2026-W48-0001",
         "2026-W48",
@@ -177,3 +183,28 @@ def test_two_sites_never_take_the_place_of_one_another(plan: WeeklyPlan) -> None
 def test_a_site_that_is_not_active_cannot_be_added(plan: WeeklyPlan) -> None:
     with pytest.raises(NotFound, match="P0"):
         remade(plan, sites("P7"), CHOICE, MONDAY, ["P0"])
+
+
+def test_nothing_is_taken_out_while_a_team_is_free(plan: WeeklyPlan) -> None:
+    days = tuple(pd.date_range(MONDAY, periods=5))
+    who = pd.DataFrame({
+        "inspector_ref": ["G1", "G2", "G3", "G4"], "agency_code": "D310101", "disciplines": ["SAFETY", "SAFETY", "QUALITY", "SAFETY"],
+        "is_expert": False,
+    })  # fmt: skip
+    roster = Roster(who.merge(pd.DataFrame({"date": days}), how="cross"), days)
+    capacity = {"share_of_days_for_planned_visits": 1.0, "inspectors_a_visit": 2, "visits_a_team_day": 1}
+    choice = Choice({}, CHOICE.plan, capacity)
+    again, changes = remade(plan, sites("P7"), choice, MONDAY + pd.Timedelta(days=2), ["P7"], roster=roster)
+    # P2 goes out that Wednesday with G1 and G2; G3 and G4 are there.
+    assert changes["change"].tolist() == ["ADDED"]
+    assert again.visits["project_id"].tolist() == ["P1", "P2", "P3", "P4", "P7"]
+    added = again.visits.iloc[4]
+    assert (added["day"], added["inspector_refs"]) == (MONDAY + pd.Timedelta(days=2), "G3;G4")
+    assert (added["team_needs"], added["team_lacks"]) == ("SAFETY;QUALITY", "")
+
+
+def test_a_plan_made_anew_twice_on_a_day_has_no_number_twice(plan: WeeklyPlan) -> None:
+    tuesday = MONDAY + pd.Timedelta(days=1)
+    once, _ = remade(plan, sites("P7"), CHOICE, tuesday, ["P7"])
+    twice, _ = remade(once, sites("P8"), CHOICE, tuesday, ["P8"])
+    assert twice.visits["visit_id"].is_unique

@@ -153,3 +153,13 @@ def test_a_plan_never_uses_an_inspector_day_twice_or_one_that_is_not_there(
     used = rounds.assign(who=rounds["inspector_refs"].str.split(";")).explode("who")
     assert not used.duplicated(["day", "who"]).any()
     assert set(used["who"]) <= set(there)
+
+
+def test_a_wind_signal_stands_beside_the_plan_with_the_works_it_concerns_and_changes_no_choice() -> None:
+    calm = [{"tower_cranes": 2.0, "pit_works_open": 1.0}, {"pit_works_open": 1.0}]
+    windy = [row | {"wind_signals_in_force": 1.0} for row in calm]
+    plan = plan_of(windy)
+    assert plan.alerts[["project_id", "code", "works"]].to_numpy().tolist() == [
+        ["P000", "WIND", "tower_cranes"]
+    ]
+    assert plan.visits.equals(plan_of(calm).visits)

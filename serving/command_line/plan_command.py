@@ -117,7 +117,7 @@ def plan(
             return
         planning = _Planning(to_grade, frequency, records)
         if remake is not None:
-            made, changes = planning.remade(remake, add or [])
+            made, changes = planning.remade(asked, remake, add or [])
         else:
             made, changes = planning.made(asked, seed, visits, progress), None
     kept = _keep(made)
@@ -215,12 +215,22 @@ class _Planning:
             self.sites(), roster, self.choice, week, seed, told_visits=visits, progress=progress
         )
 
-    def remade(self, path: Path, add: list[str]) -> tuple[WeeklyPlan, pd.DataFrame]:
-        """The plan in a file with these sites added, and what that changes."""
+    def remade(self, week: Week, path: Path, add: list[str]) -> tuple[WeeklyPlan, pd.DataFrame]:
+        """The plan in a file with these sites added, and what that changes; InvalidInput for a plan of another week."""
         from serving.plan.plan_files import read_plan
         from serving.plan.remade_plan import remade
+        from serving.plan.roster import Roster
 
-        return remade(read_plan(path), self.sites(), self.choice, self.to_grade.day, add)
+        plan, to_grade = read_plan(path), self.to_grade
+        if plan.passport["week"] != week.name:
+            raise InvalidInput(
+                zh=f"{path} 是 {plan.passport['week']} 的计划，不是 {week.name} 的。",
+                en=f"{path} is the plan of {plan.passport['week']}, not of {week.name}.",
+                field="remake",
+            )
+        roster = Roster.of(to_grade.records, week.monday, week.as_of, to_grade.working_days())
+        named = plan.visits["inspector_refs"].ne("").any()
+        return remade(plan, self.sites(), self.choice, to_grade.day, add, roster=roster if named else None)
 
 
 def _keep(made: WeeklyPlan) -> Path:

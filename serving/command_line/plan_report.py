@@ -43,7 +43,24 @@ def plan_text(plan: WeeklyPlan, changes: pd.DataFrame | None) -> str:
     gap = float(agencies["gap"].max()) if len(agencies) else 0.0
     if gap > 0:
         lines.append(f"与最优方案的差距不超过 {gap:.2%}。 At most {gap:.2%} from the best possible.")
-    return "\n".join([*lines, *_left_out(plan.left_out)])
+    return "\n".join([*lines, *_left_out(plan.left_out), *_lacking(plan.visits), *_alerts(plan.alerts)])
+
+
+def _lacking(visits: pd.DataFrame) -> list[str]:
+    lacking = int(visits["team_lacks"].ne("").sum())
+    if not lacking:
+        return []
+    return [
+        f"{lacking} 次检查的组队要求未能全部满足（见 team_lacks 列）。 {lacking} visits lack a discipline or an expert (team_lacks).",
+    ]
+
+
+def _alerts(alerts: pd.DataFrame) -> list[str]:
+    """How many sites each signal concerns; it stands beside the grades and changes none."""
+    return [
+        f"{zh}（72小时内）：{len(rows)} 个项目有相关作业在施。 {en}, 72 hours: works that it concerns on {len(rows)} sites."
+        for (zh, en), rows in alerts.groupby(["zh", "en"], sort=False)
+    ]
 
 
 def _left_out(rows: pd.DataFrame) -> list[str]:
@@ -65,10 +82,8 @@ def _changed(changes: pd.DataFrame) -> list[str]:
             "Every site asked for has a visit to come: nothing is changed.",
         ]
     said = []
-    for row in as_records(changes[changes["change"] == "ADDED"]):
-        if pd.isna(row["day"]):
-            why = "该机构本周已无检查可替换，日期待定 / no visit to come to take the place of; day open"
-            said.append(f"+ {row['project_id']}：{why}")
-        else:
-            said.append(f"+ {row['project_id']} {row['day']:%Y-%m-%d}，代替 / instead of {row['instead_of']}")
+    for row in as_records(changes):
+        sign, day = ("+" if row["change"] == "ADDED" else "−"), row["day"]
+        when = "日期待定 day open" if pd.isna(day) else f"{day:%Y-%m-%d}"
+        said.append(f"{sign} {row['project_id']} {when}：{row['reason_zh']}。 {row['reason_en']}.")
     return said

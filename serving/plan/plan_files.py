@@ -17,10 +17,12 @@ from serving.plan.weekly_plan import WeeklyPlan, as_records
 
 HEADINGS_ZH = {
     "visit_id": "检查编号", "week": "周次", "day": "日期", "agency_code": "监督机构", "project_id": "项目编号",
-    "discipline": "专业", "team_needs": "组队要求", "inspector_refs": "检查人员", "team_lacks": "未满足的组队要求", "selected_by": "选取方式", "selection_probability": "抽取概率",
+    "discipline": "专业", "team_needs": "组队要求", "inspector_refs": "检查人员",
+    "team_lacks": "未满足的组队要求", "selected_by": "选取方式", "selection_probability": "抽取概率",
     "seed": "随机种子", "colour": "动态风险", "due_on": "应检日期", "value": "预计可降低的风险", "reason_zh": "理由", "reason_en": "reason",
     "checklist_zh": "检查要点", "checklist_en": "what to look at",
 }  # fmt: skip
+TABLES = ("visits", "draw", "agencies", "left_out", "alerts")
 _LINE = 75  # octets of a calendar's line: RFC 5545, 3.1
 
 
@@ -52,7 +54,7 @@ def write_plan(plan: WeeklyPlan, path: Path) -> None:
 
 def plan_json(plan: WeeklyPlan) -> dict[str, Any]:
     """Everything of a plan as plain JSON; `plan_of` reads it again."""
-    tables = {name: getattr(plan, name) for name in ("visits", "draw", "agencies", "left_out")}
+    tables = {name: getattr(plan, name) for name in TABLES}
     return {"passport": dict(plan.passport)} | {name: _rows(rows) for name, rows in tables.items()}
 
 
@@ -60,10 +62,12 @@ def read_plan(path: Path) -> WeeklyPlan:
     """A plan written as JSON; raises SourceUnreadable for anything else."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        frames = {name: pd.DataFrame(told[name]) for name in ("visits", "draw", "agencies", "left_out")}
+        frames = {name: pd.DataFrame(told[name]) for name in TABLES}
         visits = frames.pop("visits")
         visits = visits.assign(**{name: pd.to_datetime(visits[name]) for name in ("day", "due_on")})
-        return WeeklyPlan(visits, frames["draw"], frames["agencies"], frames["left_out"], told["passport"])
+        return WeeklyPlan(
+            visits, frames["draw"], frames["agencies"], frames["left_out"], frames["alerts"], told["passport"]
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceUnreadable(
             zh=f"{path} 不是 siterisk plan 写出的 JSON 计划文件。",
@@ -106,7 +110,7 @@ def _folded(line: str) -> str:
     """Lines of at most 75 octets, no character torn apart; what follows begins with a space.
 
     >>> [len(part.encode()) for part in _folded("风" * 60).split("\\r\\n")]
-    [75, 73, 37]
+    [75, 73, 34]
     """
     parts, part, size = [], "", 0
     for character in line:
@@ -142,6 +146,7 @@ def _excel(plan: WeeklyPlan, path: Path) -> None:
             due_on=pd.to_datetime(plan.left_out["due_on"]).dt.strftime("%Y-%m-%d")
         ),
         "随机抽取": plan.draw,
+        "气象提示": plan.alerts,
     }
     with pd.ExcelWriter(path, engine="openpyxl") as book:
         for name, rows in sheets.items():

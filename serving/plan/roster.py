@@ -65,7 +65,9 @@ class Roster:
         columns = (mine[name].tolist() for name in ("date", "inspector_ref", "disciplines", "is_expert"))
         for day, who, disciplines, is_expert in zip(*columns, strict=True):
             can = {part for part in str(disciplines).split(";") if part}
-            there[pd.Timestamp(day)].append(Inspector(who, frozenset(can | ({EXPERT} if is_expert is True else set()))))
+            there[pd.Timestamp(day)].append(
+                Inspector(who, frozenset(can | ({EXPERT} if is_expert is True else set())))
+            )
         return there
 
 

@@ -46,7 +46,10 @@ def checklist(visit: Mapping[str, Any], plan: Mapping[str, Any]) -> list[Words]:
 
 def team_needs(visit: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
     """Who has to be in the team, the first first: the visit's discipline, both for a joint visit (联合检查), then the policy's."""
-    needs = [visit["discipline"], *(plan["joint"]["disciplines"] if visit["colour"] in plan["joint"]["colours"] else ())]
+    needs = [
+        visit["discipline"],
+        *(plan["joint"]["disciplines"] if visit["colour"] in plan["joint"]["colours"] else ()),
+    ]
     return list(dict.fromkeys([*needs, *(one["needs"] for one in plan["team"] if _holds(one, visit))]))
 
 

@@ -13,7 +13,8 @@ from data_contracts.progress import Progress, silent
 from serving.plan.agency_programme import RANDOM, RISK, AgencyWeek, Chosen, choose
 from serving.plan.planning_sites import Choice
 from serving.plan.roster import Draw, Roster
-from serving.plan.visit_words import checklist, reason_of, team_needs
+from serving.plan.team_rounds import with_teams
+from serving.plan.visit_words import checklist, reason_of, team_needs, weather_alerts
 
 SAFETY, QUALITY = "SAFETY", "QUALITY"
 COLUMNS = (
@@ -38,13 +39,15 @@ class Week:
 @dataclass(frozen=True)
 class WeeklyPlan:
     """`visits`: a row a visit (COLUMNS). `draw`: every active site with its probability and whether it was drawn.
-    `agencies`: a row an agency: sites, team_days, visits by why, due visits left out, gap. `passport`: from what.
+    `agencies`: a row an agency: sites, team_days, visits by why, due visits left out, gap. `alerts`: sites under a weather signal
+    of the last 72 hours with the works under way that it concerns. `passport`: from what.
     """
 
     visits: pd.DataFrame
     draw: pd.DataFrame
     agencies: pd.DataFrame
     left_out: pd.DataFrame
+    alerts: pd.DataFrame
     passport: dict[str, Any] = field(default_factory=dict)
 
 
@@ -69,10 +72,14 @@ def weekly_plan(
     for number, one in enumerate(agencies):
         progress(step, number, len(agencies))
         chosen = choose(one.week)
-        visits = _rounds(one.code, _visits(one.sites, chosen, choice, week), one.days, roster, choice, one.chance)
+        draw = Draw(choice.capacity["inspectors_a_visit"], one.chance)
+        asked = _visits(one.sites, chosen, choice, week)
+        visits = with_teams(
+            asked, one.days, roster.on_days(one.code), draw, choice.capacity["visits_a_team_day"]
+        )
         parts.append((one.code, one.sites, chosen, sum(one.days.values()), visits))
     progress(step, len(agencies), len(agencies))
-    return _together(parts, week, seed)
+    return _together(parts, weather_alerts(sites, choice.plan), week, seed)
 
 
 def agency_weeks(
@@ -186,43 +193,7 @@ def as_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
-def _rounds(
-    agency: str,
-    visits: pd.DataFrame,
-    days: dict[pd.Timestamp, int],
-    roster: Roster,
-    choice: Choice,
-    chance: np.random.Generator,
-) -> pd.DataFrame:
-    """Days and inspectors: the most urgent rounds on the first days, inspectors by lot; `team_lacks` what none of them meets."""
-    most = choice.capacity["visits_a_team_day"]
-    draw = Draw(choice.capacity["inspectors_a_visit"], chance)
-    ordered = visits.sort_values(["due_on", "project_id"], kind="stable", na_position="last")
-    places = ordered.index.to_numpy()
-    rounds = [
-        members[start : start + most]
-        for members in ordered.groupby("area").indices.values()
-        for start in range(0, len(members), most)
-    ]
-    rounds = [places[members] for members in sorted(rounds, key=lambda members: int(members[0]))]
-    there = roster.on_days(agency)
-    slots = (day for day, teams in days.items() for _ in range(teams))
-    columns = {"day": np.full(len(visits), np.datetime64("NaT", "us")), "inspector_refs": np.full(len(visits), "", object)}
-    columns["team_lacks"] = columns["inspector_refs"].copy()
-    needs_of, last_of = visits["team_needs"].tolist(), visits["last_inspectors"].tolist()
-    for rows, day in zip(rounds, slots, strict=False):
-        needs = list(dict.fromkeys(need for row in rows for need in needs_of[row].split(";")))
-        last = {who for row in rows for who in last_of[row].split(";")}
-        team = draw.inspectors(there[day], needs, last)
-        there[day] = [one for one in there[day] if one not in team]
-        columns["day"][rows] = np.datetime64(day, "us")
-        columns["inspector_refs"][rows] = ";".join(one.ref for one in team)
-        can = frozenset().union(*(one.can for one in team))
-        columns["team_lacks"][rows] = ";".join(need for need in needs if team and need not in can)
-    return visits.assign(**columns)
-
-
-def _together(parts: list[Any], week: Week, seed: int) -> WeeklyPlan:
+def _together(parts: list[Any], alerts: pd.DataFrame, week: Week, seed: int) -> WeeklyPlan:
     visits = pd.concat([part[4] for part in parts], ignore_index=True) if parts else pd.DataFrame()
     visits = visits.sort_values(
         ["agency_code", "day", "area", "project_id"], kind="stable", ignore_index=True
@@ -245,6 +216,7 @@ def _together(parts: list[Any], week: Week, seed: int) -> WeeklyPlan:
         pd.concat(draw, ignore_index=True),
         pd.DataFrame([_agency_row(*part) for part in parts]),
         pd.concat(left, ignore_index=True).sort_values("due_on", ignore_index=True),
+        alerts,
         {"week": week.name, "as_of": week.as_of.isoformat(), "seed": seed},
     )
 
