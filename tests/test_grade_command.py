@@ -149,6 +149,7 @@ def test_policies_are_listed_and_shown_as_they_were_in_force(siterisk: Asked) ->
     code, out, _ = siterisk("policy", "show", "dynamic_grade")
     assert code == 0 and "days_between_steps: 30" in out and "__line__" not in out
     assert siterisk("policy", "show", "dynamic_grade", "--on", "2018-01-01")[0] == 12
+    assert siterisk("policy", "show", "dynamic_grade", "--on", "2099-01-01")[0] == 0
     assert siterisk("policy", "show", "horoscope")[0] == 11
 
 

@@ -62,10 +62,10 @@ def show(
     """
     import yaml
 
+    from data_contracts.moments import as_of_moment, now
     from data_contracts.policy import POLICY_NAMES, policy_file
-    from serving.asked_moments import moment_asked
 
-    day = moment_asked(on).date()
+    day = (now() if on is None else as_of_moment(on)).date()  # a policy of a day to come may be shown
     if name is None:
         listed = [_in_force(one, policy_file(one), day) for one in POLICY_NAMES]
         if as_json:

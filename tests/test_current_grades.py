@@ -1,0 +1,62 @@
+"""The colour that counts at a moment: the last run's, and what has happened since."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_contracts.record_store import RecordStore
+from data_contracts.records import Records
+from features.catalogue import load_catalogue
+from features.fact_index import FactIndex
+from serving.grading.current_grades import CurrentGrades
+from serving.grading.grade_store import GradeStore
+from serving.grading.grading_run import grade_city
+from tests.grading_cities import POLICIES, UNKNOWN, city_today
+
+
+@pytest.fixture
+def current(store: RecordStore) -> CurrentGrades:
+    """P1 was blue and P3 not known in the run of 2 March; P1 is stopped from the 5th, P2 was finished on the 4th."""
+    run = grade_city(city_today([0.1, 0.2], ids=["P1", "P2"]), POLICIES, UNKNOWN)
+    GradeStore(store.engine).add_run(run, pd.Timestamp("2026-03-02"), pd.Timestamp("2026-03-02T06:00"))
+    sites = {"recorded_at": "2026-01-01", "start_date": "2026-01-01"}
+    projects = pd.DataFrame([sites | {"project_id": one} for one in ("P1", "P2", "P3")])
+    projects["finish_date"] = [None, "2026-03-04", None]
+    order = {
+        "order_id": "O1",
+        "project_id": "P1",
+        "kind": "STOP",
+        "issued_on": "2026-03-05",
+        "recorded_at": "2026-03-05T10:00",
+    }
+    tables = {"projects": projects, "orders": pd.DataFrame([order])}
+    return CurrentGrades(
+        GradeStore(store.engine), FactIndex.build(Records.from_tables(tables), load_catalogue())
+    )
+
+
+def at(current: CurrentGrades, site: str, moment: str) -> str | None:
+    return current.at([site], np.array([moment], "datetime64[us]"))[0]
+
+
+def test_the_colour_is_that_of_the_last_run_up_to_the_moment(current: CurrentGrades):
+    assert at(current, "P1", "2026-03-01") is None
+    assert at(current, "P1", "2026-03-02") == "BLUE"
+    assert at(current, "P1", "2026-03-05T09:00") == "BLUE"
+
+
+def test_an_override_since_the_run_holds_from_the_moment_it_is_on_file(current: CurrentGrades):
+    assert at(current, "P1", "2026-03-05T11:00") == "ORANGE"
+
+
+def test_a_site_that_is_finished_or_that_no_run_knows_has_no_colour(current: CurrentGrades):
+    assert at(current, "P2", "2026-03-03") == "BLUE"
+    assert at(current, "P2", "2026-03-05") is None
+    assert at(current, "P3", "2026-03-05") is None
+
+
+def test_pairs_are_answered_in_the_order_given(current: CurrentGrades):
+    moments = np.array(["2026-03-05T11:00", "2026-03-01", "2026-03-02"], "datetime64[us]")
+    assert current.at(["P1", "P1", "P2"], moments) == ["ORANGE", None, "BLUE"]
