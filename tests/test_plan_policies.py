@@ -12,7 +12,8 @@ from data_contracts.policy import POLICY_FOLDER, load_policy_file
 
 PLAN = (POLICY_FOLDER / "weekly_plan.yaml").read_text(encoding="utf-8")
 MODULES = sorted((Path(__file__).parent.parent / "serving" / "plan").glob("*.py"))
-# What is no rule of anyone's: counting, places in a row, chr(10), rounding, days of a week, octets of RFC 5545, kilometres of a degree, the solver.
+# What is no rule of anyone's: counting, places in a row, chr(10), rounding, days of a week, octets of RFC 5545,
+# kilometres of a degree, the solver.
 NO_RULES = {0, 1, 2, 4, 6, 7, 10, 1e-9, 1e-7, 1e-6, 0.5, 20.0, 75, 111.2, 0o644}
 
 
