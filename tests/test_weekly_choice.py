@@ -124,15 +124,15 @@ def test_a_site_whose_risk_rises_is_not_listed_less(
 
 
 def test_every_site_is_drawn_as_often_as_its_logged_probability_says() -> None:
-    # 10 sites, 6 team-days, 35 % drawn: 2.1 draws a week, 0.21 for each. 4,000 weeks: a deviation of 0.0064, five of them.
+    # 10 sites, 6 team-days, 35 % drawn: 2.1 draws a week, 0.21 for each. 2,000 weeks: a deviation of 0.0091, five of them.
     chance, counts = np.random.default_rng(11), np.zeros(10)
     week = week_of([3.0] + [-1.0] * 9, [5.0] * 10, list(range(10)), 6, share=0.35)
-    for _ in range(4000):
+    for _ in range(2000):
         once = dataclasses.replace(week, lot=chance.random(10), start=float(chance.random()))
         chosen = fast_choice(once)
         assert chosen.probability == pytest.approx(0.21)
         counts += chosen.drawn
-    assert counts / 4000 == pytest.approx(np.full(10, 0.21), abs=0.033)
+    assert counts / 2000 == pytest.approx(np.full(10, 0.21), abs=0.046)
 
 
 def test_an_agency_without_sites_or_without_team_days_has_an_empty_plan() -> None:
