@@ -61,11 +61,20 @@ def _with_values(sites: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     visits = choice.visits
     fresh = np.minimum(sites["waited"] / visits["lasting_days"], 1.0) ** visits["sharpness"]
     parts = {
-        f"value_{head}": sites[f"risk_{head}"].fillna(0.0) * weight * visits["reduction"] * fresh
+        f"value_{head}": _or_mean(sites[f"risk_{head}"]) * weight * visits["reduction"] * fresh
         for head, weight in choice.plan["weights"].items()
         if f"risk_{head}" in sites
     }
     return sites.assign(**parts, value=sum(parts.values()) if parts else 0.0)
+
+
+def _or_mean(risks: pd.Series) -> pd.Series:
+    """The risks; one that is missing (信息不足) counts as the mean of the others, for unknown is not low.
+
+    >>> _or_mean(pd.Series([0.2, float("nan"), 0.4])).round(6).tolist()
+    [0.2, 0.3, 0.4]
+    """
+    return risks.fillna(risks.mean()).fillna(0.0)
 
 
 def _projects(records: Records, day: pd.Timestamp) -> pd.DataFrame:
