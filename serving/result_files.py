@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ from serving.documentation import Documentation
 SUFFIXES = (".csv", ".parquet")
 
 
-def writable_result(path: Path) -> Path:
+def writable_result(path: Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
     """The path, if a result can be written there; InvalidInput otherwise, before any work is done."""
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in suffixes:
         raise InvalidInput(
-            zh=f"输出文件 {path} 应以 .csv 或 .parquet 结尾。",
-            en=f"The output file {path} must end in .csv or .parquet.",
+            zh=f"输出文件 {path} 应以 {' 或 '.join(suffixes)} 结尾。",
+            en=f"The output file {path} must end in {' or '.join(suffixes)}.",
             field="out",
         )
     if not path.absolute().parent.is_dir():
@@ -36,25 +37,29 @@ def writable_result(path: Path) -> Path:
     return path
 
 
-def write_result(rows: pd.DataFrame, path: Path, documentation: Documentation | None = None) -> None:
-    """Write `rows` beside `path` first and rename, so that nobody ever reads half a result.
-
-    Parquet carries the documentation; CSV has no place for it.
-    """
-    target = writable_result(path).absolute()
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its place at the end: nobody ever reads half a result."""
+    target = path.absolute()
     handle, name = tempfile.mkstemp(prefix=f".{target.name}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     building = Path(name)
     try:
-        if target.suffix.lower() == ".parquet":
-            table = pa.Table.from_pandas(rows, preserve_index=False)
-            pq.write_table(documentation.added_to(table) if documentation else table, building)
-        else:
-            building.write_text(as_csv(rows), encoding="utf-8")
+        yield building
         building.chmod(0o644)
         building.replace(target)
     finally:
         building.unlink(missing_ok=True)
+
+
+def write_result(rows: pd.DataFrame, path: Path, documentation: Documentation | None = None) -> None:
+    """Write `rows` whole or not at all. Parquet carries the documentation; CSV has no place for it."""
+    with written_whole(writable_result(path)) as building:
+        if path.suffix.lower() == ".parquet":
+            table = pa.Table.from_pandas(rows, preserve_index=False)
+            pq.write_table(documentation.added_to(table) if documentation else table, building)
+        else:
+            building.write_text(as_csv(rows), encoding="utf-8")
 
 
 def as_csv(rows: pd.DataFrame) -> str:

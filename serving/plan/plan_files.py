@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from data_contracts.errors import InvalidInput, SourceUnreadable
+from data_contracts.errors import SourceUnreadable
 from serving.plan.weekly_plan import WeeklyPlan, as_records
+from serving.result_files import as_rows, writable_result, written_whole
 
 HEADINGS_ZH = {
     "visit_id": "检查编号", "week": "周次", "day": "日期", "agency_code": "监督机构", "project_id": "项目编号",
@@ -28,32 +27,12 @@ _LINE = 75  # octets of a calendar's line: RFC 5545, 3.1
 
 def write_plan(plan: WeeklyPlan, path: Path) -> None:
     """Write the plan beside `path` first and rename; the kind is the file's ending. Raises InvalidInput for any other."""
-    writer = _WRITERS.get(path.suffix.lower())
-    if writer is None:
-        raise InvalidInput(
-            zh=f"输出文件 {path} 应以 {'、'.join(_WRITERS)} 结尾。",
-            en=f"The output file {path} must end in {', '.join(_WRITERS)}.",
-            field="out",
-        )
-    if not path.absolute().parent.is_dir():
-        raise InvalidInput(
-            zh=f"输出文件夹 {path.absolute().parent} 不存在，请先创建。",
-            en=f"The output folder {path.absolute().parent} does not exist; make it first.",
-            field="out",
-        )
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.absolute().parent)
-    os.close(handle)
-    building = Path(name)
-    try:
-        writer(plan, building)
-        building.chmod(0o644)
-        building.replace(path)
-    finally:
-        building.unlink(missing_ok=True)
+    with written_whole(writable_result(path, tuple(_WRITERS))) as building:
+        _WRITERS[path.suffix.lower()](plan, building)
 
 
 def plan_json(plan: WeeklyPlan) -> dict[str, Any]:
-    """Everything of a plan as plain JSON; `plan_of` reads it again."""
+    """Everything of a plan as plain JSON; `read_plan` reads it again."""
     tables = {name: getattr(plan, name) for name in TABLES}
     return {"passport": dict(plan.passport)} | {name: _rows(rows) for name, rows in tables.items()}
 
@@ -123,8 +102,6 @@ def _folded(line: str) -> str:
 
 
 def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    from serving.result_files import as_rows
-
     return [{str(name): value for name, value in row.items()} for row in as_rows(rows)]
 
 
