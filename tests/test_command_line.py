@@ -33,6 +33,7 @@ COMMANDS = [
     "rollback",
     "score",
     "serve",
+    "key",
 ]
 
 

@@ -8,6 +8,7 @@ from data_contracts.errors import SiteriskError
 from serving.command_line.demo import demo
 from serving.command_line.exit_codes import UNEXPECTED, exit_code, exit_codes_in_words
 from serving.command_line.feature_commands import features
+from serving.command_line.key_commands import key_group
 from serving.command_line.model_commands import promote, rollback, score, train
 from serving.command_line.record_commands import check, load, snapshot, synth
 from serving.command_line.service_commands import serve
@@ -49,6 +50,7 @@ def application() -> typer.Typer:
         serve,
     ):
         siterisk.command()(command)
+    siterisk.add_typer(key_group())
     return siterisk
 
 
