@@ -163,7 +163,7 @@ def test_a_wrong_method_is_refused_with_the_right_one(client: TestClient, method
     assert answer.headers["allow"] == "POST"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/v1", "/v1/", "/v1/nothing", "/metrics", "/%00"])
+@pytest.mark.parametrize("path", ["/nothing", "/v1", "/v1/", "/v1/nothing", "/%00"])
 def test_an_unknown_address_is_refused_in_the_same_shape(client: TestClient, path: str) -> None:
     assert_refused(client.get(path), 404, "NOT_FOUND")
 
@@ -269,10 +269,11 @@ def test_a_service_started_by_the_command_answers_over_http_and_stops(
     running_city: SmallCity, tmp_path: Path
 ) -> None:
     given = {**running_city.environment, "SITERISK_PORT": str(free_port("127.0.0.1", 3210))}
+    key = usual_key(running_city)
     with running_service(load_settings(given, tmp_path), tmp_path / "service.log") as process:
         url = address(load_settings(given, tmp_path))
         asked = {"project_ids": running_city.project_ids()[:3], "as_of": "2026-03-01"}
-        answer = post_json(f"{url}/v1/grades", asked, key=usual_key(running_city))
+        answer = post_json(f"{url}/v1/grades", asked, key=key)
         assert len(answer["results"]) == 3
     assert process.wait(5) is not None
     lines = (tmp_path / "service.log").read_text().splitlines()
