@@ -68,6 +68,11 @@ class SiteRisk(BaseModel):
     )
     model_version: str
     as_of: str
+    decision_id: str = Field(
+        title="评估记录编号 / decision",
+        description="台账中的编号，可用 GET /v1/decisions/{decision_id} 查回。 "
+        "Its number in the ledger; GET /v1/decisions/{decision_id} gives it back.",
+    )
     facts_latest_recorded_at: str | None = Field(
         title="最新信息入库时间 / latest knowledge",
         description="本项目可见信息中最晚的入库时间；没有则为空。 "
@@ -94,6 +99,7 @@ class GradesAnswer(BaseModel):
                             "model_version": "3f9c0a1b2d4e",
                             "as_of": "2026-03-01T00:00:00+08:00",
                             "facts_latest_recorded_at": "2026-02-27T16:20:00+08:00",
+                            "decision_id": "019c0a5e7b30a1b2c3d4e5f6a70000",
                         },
                         {
                             "project_id": "no-such-lot",
@@ -103,6 +109,7 @@ class GradesAnswer(BaseModel):
                             "model_version": "3f9c0a1b2d4e",
                             "as_of": "2026-03-01T00:00:00+08:00",
                             "facts_latest_recorded_at": None,
+                            "decision_id": "019c0a5e7b30a1b2c3d4e5f6a70001",
                         },
                     ],
                 }
@@ -116,6 +123,32 @@ class GradesAnswer(BaseModel):
         description="本次计算所见的记录库版本号。 The record store's version that the answer has seen."
     )
     results: list[SiteRisk]
+
+
+class PolicyInForce(BaseModel):
+    """Which policy of a kind was in force on the day of `as_of`."""
+
+    valid_from: str
+    sha256: str
+
+
+class DecisionAnswer(BaseModel):
+    """One answer as the ledger holds it: what was said about a project, to whom, and from what."""
+
+    decision_id: str
+    asked_at: str = Field(description="询问时间。 When it was asked.")
+    key_id: str = Field(description="询问所用密钥的编号。 The id of the key that asked.")
+    as_of: str
+    model_sha256: str
+    policies: dict[str, PolicyInForce | None] = Field(
+        description="as_of 当日有效的政策文件；空值表示当时尚无。 The policies in force then; null before the first one."
+    )
+    catalogue_hash: str = Field(description="特征目录摘要。 Digest of the feature catalogue.")
+    store_version: int
+    result: SiteRisk
+    features: dict[str, float | None] | None = Field(
+        description="当时的特征值；项目未知时为空。 The feature values it rests on; null for an unknown project."
+    )
 
 
 class ErrorDetail(BaseModel):

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from data_contracts.contract import TableContract, contracts
 from data_contracts.errors import StoreUnavailable
+from data_contracts.service_tables import access_tables, ledger_tables
 
 LAYOUT = 1
 """Number of the store's own layout. A change of the tables below raises it and adds a step to MIGRATIONS."""
@@ -55,6 +56,8 @@ def store_metadata() -> sa.MetaData:
         sa.Index("quarantine_by_row", "row_hash", "table_name"),
         sa.Index("quarantine_by_key", "record_key", "table_name"),
     )
+    access_tables(metadata)
+    ledger_tables(metadata)
     for contract in contracts().values():
         sa.Table(
             contract.name,

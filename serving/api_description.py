@@ -17,16 +17,19 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from data_contracts.api_messages import ErrorAnswer, GradesAnswer, GradesRequest
+from data_contracts.api_messages import DecisionAnswer, ErrorAnswer, GradesAnswer, GradesRequest
 
-MESSAGES: tuple[type[BaseModel], ...] = (GradesRequest, GradesAnswer, ErrorAnswer)
+MESSAGES: tuple[type[BaseModel], ...] = (GradesRequest, GradesAnswer, DecisionAnswer, ErrorAnswer)
 REFUSALS = {
     "400": "不是有效的请求 / the request cannot be read",
+    "401": "缺少有效的密钥，或密钥已失效、已吊销 / no valid key, or one that has expired or was revoked",
+    "403": "密钥的角色不适用 / the key has another role",
     "408": "请求未在时限内传完 / the request did not arrive in time",
     "413": "请求体超过 8 MB / the body is larger than 8 MB",
     "415": "不是未压缩的 UTF-8 application/json / not plain application/json in UTF-8",
     "422": "内容有误，field 指出字段 / wrong content, `field` says where",
-    "503": "没有在用模型或记录库 / no champion or no record store",
+    "429": "请求过多，Retry-After 给出等待秒数 / too many calls; Retry-After says how long to wait",
+    "503": "没有在用模型、记录库，或无法记入台账 / no champion, no record store, or the ledger cannot be written",
     "504": "处理超时 / it took too long",
 }
 
@@ -46,15 +49,19 @@ def description() -> dict[str, Any]:
             "Risks of construction sites for inspection planning: advice, never a finding.",
         },
         "servers": [{"url": "/v1"}],
-        "paths": {"/grades": {"post": _grades_call()}},
-        "components": {"schemas": schemas["$defs"]},
+        "security": [{"key": []}],
+        "paths": {
+            "/grades": {"post": _grades_call()},
+            "/decisions/{decision_id}": {"get": _decision_call()},
+        },
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
     }
 
 
 def _grades_call() -> dict[str, Any]:
-    refusals = {
-        status: {"description": words, "content": _json(ErrorAnswer)} for status, words in REFUSALS.items()
-    }
     return {
         "operationId": "grades",
         "summary": "项目风险 / risks of projects",
@@ -63,9 +70,35 @@ def _grades_call() -> dict[str, Any]:
         "requestBody": {"required": True, "content": _json(GradesRequest)},
         "responses": {
             "200": {"description": "评估结果 / the risks", "content": _json(GradesAnswer)},
-            **refusals,
+            **_refusals(*REFUSALS),
         },
     }
+
+
+def _decision_call() -> dict[str, Any]:
+    return {
+        "operationId": "decision",
+        "summary": "查回评估记录 / an answer given before",
+        "description": "返回台账中的一条评估记录：当时的结果、特征值和版本。项目不在密钥范围内时视为不存在。 "
+        "What was answered then, with feature values and versions; beyond the key's scope there is nothing.",
+        "parameters": [
+            {
+                "name": "decision_id",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 64},
+            }
+        ],
+        "responses": {
+            "200": {"description": "评估记录 / the decision", "content": _json(DecisionAnswer)},
+            "404": {"description": "没有这条记录 / no such decision", "content": _json(ErrorAnswer)},
+            **_refusals("400", "401", "403", "429", "503", "504"),
+        },
+    }
+
+
+def _refusals(*statuses: str) -> dict[str, Any]:
+    return {status: {"description": REFUSALS[status], "content": _json(ErrorAnswer)} for status in statuses}
 
 
 def _json(model: type[BaseModel]) -> dict[str, Any]:
@@ -107,18 +140,23 @@ def docs_page() -> str:
 
 
 def _call_section(title: str, call: dict[str, Any]) -> Iterator[str]:
-    example = json.dumps(GradesRequest.model_config["json_schema_extra"]["examples"][1], ensure_ascii=False)  # type: ignore
     yield f"<h2><code>{_text(title)}</code> {_text(call['summary'])}</h2>"
     yield f"<p>{_text(call['description'])}</p>"
-    yield (
-        "<pre>curl -s -X POST http://127.0.0.1:3000/v1/grades \\\n"
-        f"  -H 'Content-Type: application/json' \\\n  -d '{_text(example)}'</pre>"
-    )
+    yield _curl(title, call)
     rows = "".join(
         f"<tr><td>{status}</td><td>{_text(told['description'])}</td></tr>"
         for status, told in call["responses"].items()
     )
     yield f"<table><thead><tr><th>HTTP</th><th>含义 / meaning</th></tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _curl(title: str, call: dict[str, Any]) -> str:
+    """The call on a command line, with the key in a variable."""
+    asked = f'curl -s http://127.0.0.1:3000{title.split(" ", 1)[1]} \\\n  -H "Authorization: Bearer $KEY"'
+    if "requestBody" in call:
+        example = GradesRequest.model_config["json_schema_extra"]["examples"][1]  # type: ignore
+        asked += f" \\\n  -H 'Content-Type: application/json' \\\n  -d '{json.dumps(example)}'"
+    return f"<pre>{_text(asked)}</pre>"
 
 
 def _message(name: str, schema: dict[str, Any]) -> Iterator[str]:

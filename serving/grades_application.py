@@ -19,10 +19,17 @@ from starlette.routing import Route
 
 from data_contracts.api_messages import GradesRequest
 from data_contracts.errors import SiteriskError
+from data_contracts.moments import now
+from serving.access.doorkeeper import key_asking
+from serving.access.keys import AccessKey
 from serving.api_description import description, docs_page, docs_style
 from serving.asked_moments import moment_asked
 from serving.http_errors import NotReady, error_answer, invalid_request
+from serving.ledger.decisions import Decision, decision, unknown_decision
+from serving.ledger.entries import CallEntry, decision_ids, decision_rows, new_call_id, policies_on
+from serving.ledger.ledger import Ledger
 from serving.live_records import LiveRecords, LiveState
+from serving.scorer import UNKNOWN, Scores
 
 SHANGHAI_OFFSET = "+08:00"
 SCORING_THREADS = 4
@@ -33,6 +40,7 @@ def grades_application() -> Starlette:
     application = Starlette(
         routes=[
             Route("/grades", _post_grades, methods=["POST"]),
+            Route("/decisions/{decision_id}", _get_decision, methods=["GET"]),
             Route("/openapi.json", _openapi, methods=["GET"]),
             Route("/docs", _docs, methods=["GET"]),
             Route("/docs.css", _docs_style, methods=["GET"]),
@@ -40,6 +48,9 @@ def grades_application() -> Starlette:
         exception_handlers={SiteriskError: _refused},
     )
     application.state.live = None
+    application.state.door = None
+    application.state.ledger = None
+    application.state.open_store = None
     application.state.limiter = None
     return application
 
@@ -53,21 +64,53 @@ def parse_grades(body: bytes) -> GradesRequest:
 
 
 async def answer_grades(application: Starlette, asked: GradesRequest) -> dict[str, Any]:
-    """The content of the answer, computed in a thread so that other requests go on being taken."""
+    """The content of the answer to the key of this call, once the ledger holds it.
+
+    Computed in a thread so that other requests go on being taken.
+    """
+    key = key_asking()
     live: LiveRecords | None = application.state.live
-    if live is None:
+    ledger: Ledger | None = application.state.ledger
+    if live is None or ledger is None:
         raise NotReady(zh="服务尚未启动完成。", en="The service has not started yet.")
     as_of = moment_asked(asked.as_of)
     if application.state.limiter is None:
         application.state.limiter = CapacityLimiter(SCORING_THREADS)
-    graded = functools.partial(_graded_now, live.state, asked.project_ids, as_of)
-    return await anyio.to_thread.run_sync(graded, limiter=application.state.limiter)
+    answered = functools.partial(_answered, live.state, key, asked.project_ids, as_of)
+    content, entry = await anyio.to_thread.run_sync(answered, limiter=application.state.limiter)
+    await ledger.remember(entry)
+    return content
+
+
+async def remembered(application: Starlette, decision_id: str) -> dict[str, Any]:
+    """What was answered then; NotFound also for a decision about a project beyond the key's scope.
+
+    The key that asked may always read again that a project was unknown to it.
+    """
+    key = key_asking()
+    live: LiveRecords | None = application.state.live
+    if live is None:
+        raise NotReady(zh="服务尚未启动完成。", en="The service has not started yet.")
+
+    def found() -> Decision:
+        state = live.state()
+        held = decision(application.state.open_store(), decision_id)
+        own = held.key_id == key.key_id and held.status == UNKNOWN
+        if not own and held.project_id not in state.jurisdictions.as_seen_by(key, [held.project_id]):
+            raise unknown_decision()
+        return held
+
+    return (await anyio.to_thread.run_sync(found)).content
 
 
 def graded(state: LiveState, project_ids: list[str], as_of: pd.Timestamp) -> dict[str, Any]:
     """One result for each id in the order given, as plain numbers, missing ones None."""
     moments = np.full(len(project_ids), np.datetime64(as_of, "us"))
-    scores = state.scorer.scores(project_ids, moments)
+    return _content(state, project_ids, as_of, state.scorer.scores(project_ids, moments))
+
+
+def _content(state: LiveState, project_ids: list[str], as_of: pd.Timestamp, scores: Scores) -> dict[str, Any]:
+    moments = np.full(len(project_ids), np.datetime64(as_of, "us"))
     latest = state.scorer.index.latest_recorded_at(project_ids, moments)
     city = state.city_risks(as_of)
     heads, version, stamp = state.scorer.model.heads, state.scorer.model.version, _stamp(as_of)
@@ -95,16 +138,45 @@ def graded(state: LiveState, project_ids: list[str], as_of: pd.Timestamp) -> dic
     }
 
 
-def _graded_now(
-    state: Callable[[], LiveState], project_ids: list[str], as_of: pd.Timestamp
-) -> dict[str, Any]:
-    return graded(state(), project_ids, as_of)
+def _answered(
+    newest: Callable[[], LiveState], key: AccessKey, project_ids: list[str], as_of: pd.Timestamp
+) -> tuple[dict[str, Any], CallEntry]:
+    """The content for a key, and what the ledger keeps of it; a project beyond its scope is UNKNOWN to it."""
+    state, asked_at = newest(), now()
+    seen = state.jurisdictions.as_seen_by(key, project_ids)
+    scores = state.scorer.scores(seen, np.full(len(seen), np.datetime64(as_of, "us")))
+    content, call_id = _content(state, seen, as_of, scores), new_call_id()
+    for result, project_id, decision_id in zip(
+        content["results"], project_ids, decision_ids(call_id, len(seen)), strict=True
+    ):
+        result |= {"project_id": project_id, "decision_id": decision_id}
+    known = np.array(scores.status) != UNKNOWN
+    call = {
+        "call_id": call_id,
+        "asked_at": asked_at.to_pydatetime(),
+        "key_id": key.key_id,
+        "as_of": as_of.to_pydatetime(),
+        "model_sha256": state.scorer.model.sha256,
+        "policies": policies_on(as_of.date()),
+        "catalogue_hash": state.scorer.index.catalogue.hash,
+        "store_version": state.store_version,
+    }
+    rows = decision_rows(call_id, content["results"], known, scores.features)
+    catalogue = state.scorer.index.catalogue
+    return content, CallEntry(call, rows, catalogue.hash, catalogue.names)
 
 
 async def _post_grades(request: Request) -> Response:
     asked = parse_grades(await request.body())
     request.scope.setdefault("siterisk.counts", {})["projects"] = len(asked.project_ids)
-    return JSONResponse(await answer_grades(request.app, asked))
+    content = await answer_grades(request.app, asked)
+    request.scope["siterisk.counts"]["decisions"] = len(content["results"])
+    request.scope["siterisk.counts"]["decision_id"] = content["results"][0]["decision_id"]
+    return JSONResponse(content)
+
+
+async def _get_decision(request: Request) -> Response:
+    return JSONResponse(await remembered(request.app, request.path_params["decision_id"]))
 
 
 async def _openapi(request: Request) -> Response:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from data_contracts import errors
 from data_contracts.api_messages import LONGEST_ID, ErrorAnswer, ErrorDetail
 from data_contracts.errors import InvalidInput, SiteriskError
+from serving.access.refusals import Forbidden, TooManyCalls, Unauthorized
 
 # The answers that are ours carry this header, so that the guard knows which ones to put into our shape.
 ERROR_HEADER = "X-Siterisk-Error"
@@ -33,6 +34,9 @@ STATUS: dict[type[SiteriskError], int] = {
     errors.ModelInvalid: 503,
     errors.ContractInvalid: 503,
     NotReady: 503,
+    Unauthorized: 401,
+    Forbidden: 403,
+    TooManyCalls: 429,
 }
 
 # What is said where the web server or BentoML answered, by status.
@@ -82,7 +86,12 @@ def status_of(error: SiteriskError) -> int:
 def error_answer(error: SiteriskError) -> JSONResponse:
     """The answer that tells `error`."""
     detail = ErrorDetail(code=error.code, message_zh=error.zh, message_en=error.en, field=error.field)
-    return _answer(status_of(error), detail, {})
+    headers = {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer realm="siterisk"'  # RFC 9110, section 11.6.1
+    if isinstance(error, TooManyCalls):
+        headers["Retry-After"] = str(error.wait_s)
+    return _answer(status_of(error), detail, headers)
 
 
 def general_answer(status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -25,6 +25,7 @@ from data_contracts.record_store import StoreMark
 from data_contracts.records import Records
 from features.catalogue import Catalogue, load_catalogue
 from features.fact_index import FactIndex
+from serving.access.jurisdictions import Jurisdictions
 from serving.http_errors import NotReady
 from serving.request_log import fault_of, request_log
 from serving.scorer import CityRisks, Scorer, refuse_other_features
@@ -54,6 +55,7 @@ class LiveState:
 
     scorer: Scorer
     mark: StoreMark
+    jurisdictions: Jurisdictions
     _days: OrderedDict[pd.Timestamp, CityRisks] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -61,11 +63,13 @@ class LiveState:
     def store_version(self) -> int:
         return self.mark.version
 
-    def followed_by(self, scorer: Scorer, mark: StoreMark, since: pd.Timestamp) -> LiveState:
+    def followed_by(
+        self, scorer: Scorer, mark: StoreMark, jurisdictions: Jurisdictions, since: pd.Timestamp
+    ) -> LiveState:
         """The next state; days before `since`, the first moment that anything new was recorded, are as they were."""
         with self._lock:
             days = OrderedDict((day, risks) for day, risks in self._days.items() if day < since)
-        return LiveState(scorer, mark, days)
+        return LiveState(scorer, mark, jurisdictions, days)
 
     def city_risks(self, as_of: pd.Timestamp) -> CityRisks:
         """The risks of the sites active at 00:00 of the day of `as_of`; the latest days are kept."""
@@ -179,7 +183,9 @@ class LiveRecords:
             return
         state = self._fed(held, mark, model) if held else None
         if state is None:
-            state = LiveState(Scorer(_index_of(self._store, mark, catalogue), model), mark)
+            records = _records_of(self._store, mark)
+            jurisdictions = Jurisdictions.none().with_rows(records.table("projects"))
+            state = LiveState(Scorer(FactIndex.build(records, catalogue), model), mark, jurisdictions)
         if self._store.mark(mark.version) != mark:
             return  # the store was replaced while it was read: look again
         state.city_risks(now())
@@ -191,7 +197,7 @@ class LiveRecords:
     def _fed(self, held: LiveState, mark: StoreMark, model: RiskModel) -> LiveState | None:
         """The state that follows `held` by what the store took in since; None where the index must be built again."""
         assert self._store is not None
-        index, since = held.scorer.index, pd.Timestamp.max
+        index, since, jurisdictions = held.scorer.index, pd.Timestamp.max, held.jurisdictions
         if mark != held.mark:
             if mark.version < held.store_version or self._store.mark(held.store_version) != held.mark:
                 return None  # another store, or a backup put back
@@ -201,14 +207,16 @@ class LiveRecords:
             if sum(map(len, changes.values())) > ROWS_FED_AT_MOST:
                 return None
             since = min((rows["recorded_at"].min() for rows in changes.values() if len(rows)), default=since)
+            if "projects" in changes:
+                jurisdictions = jurisdictions.with_rows(changes["projects"])
             try:
                 index = index.feed(changes)
             except Exception as error:
                 self._log.error("records not fed, building again", **fault_of(error))
                 return None
         if model is not held.scorer.model:
-            return LiveState(Scorer(index, model), mark)
-        return held.followed_by(Scorer(index, model), mark, since)
+            return LiveState(Scorer(index, model), mark, jurisdictions)
+        return held.followed_by(Scorer(index, model), mark, jurisdictions, since)
 
     def _champion(self, held: LiveState | None, catalogue: Catalogue) -> RiskModel:
         """The model that the pointer names; the one held if it is the same, or if the new one cannot be used."""
@@ -224,10 +232,10 @@ class LiveRecords:
         return model
 
 
-def _index_of(store: Store, mark: StoreMark, catalogue: Catalogue) -> FactIndex:
+def _records_of(store: Store, mark: StoreMark) -> Records:
     if mark.version == 0:
         raise NotReady(
             zh="记录库中没有记录，请用 siterisk load 载入。",
             en="The record store is empty; load records with siterisk load.",
         )
-    return FactIndex.build(store.records(mark.version), catalogue)
+    return store.records(mark.version)

@@ -73,14 +73,16 @@ class Scorer:
         status = self.index.status(project_ids, moments)
         known = status != UNKNOWN
         risks = {head: np.full(len(known), np.nan) for head in self.model.heads}
+        features = None
         if known.any():
             asked = (
                 project_ids if known.all() else [project_ids[row] for row in np.flatnonzero(known).tolist()]
             )
-            computed = self.model.risks(self.index.matrix(asked, moments[known]))
+            features = self.index.matrix(asked, moments[known])
+            computed = self.model.risks(features)
             for head, values in risks.items():
                 values[known] = computed[f"risk_{head}"].to_numpy()
-        return Scores(status.tolist(), risks)
+        return Scores(status.tolist(), risks, features)
 
 
 def refuse_other_features(model: RiskModel, catalogue: Catalogue) -> None:
@@ -104,10 +106,14 @@ def refuse_other_features(model: RiskModel, catalogue: Catalogue) -> None:
 
 @dataclass(frozen=True)
 class Scores:
-    """Status and risk by head of some pairs, in their order; NaN is no risk."""
+    """Status and risk by head of some pairs, in their order; NaN is no risk.
+
+    `features` has the catalogue's model features of those that are on file, in order; None if none is.
+    """
 
     status: list[str]
     risks: dict[str, np.ndarray]
+    features: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data_contracts.api_messages import GradesRequest
 from data_contracts.errors import SiteriskError
 from data_contracts.record_store import RecordStore
+from serving.access.doorkeeper import OPEN, Doorkeeper
+from serving.access.key_ring import KeyRing
+from serving.access.key_store import all_keys
 from serving.grades_application import answer_grades, grades_application
-from serving.http_errors import NotReady
+from serving.http_errors import NotReady, error_answer
+from serving.ledger.ledger import Ledger
 from serving.live_records import LiveRecords
 from serving.request_guard import LONGEST_REQUEST_S, RequestGuard
 from serving.request_log import configure_logging
@@ -46,12 +51,21 @@ class RiskScoring:
         settings = load_settings(os.environ, Path.cwd())
         self.live = LiveRecords(lambda: RecordStore.open(settings.store_url, create=False), settings.home)
         API.state.live = self.live
+        store = _StoreInUse(settings.store_url)
+        self.keys = KeyRing(lambda: all_keys(store()))
+        self.ledger = Ledger(store)
+        API.state.ledger, API.state.open_store = self.ledger, store
+        API.state.door = Doorkeeper(self.keys)
         self.live.start()
+        self.keys.start()
+        self.ledger.start()
         end_with_supervisor(os.environ)
 
     @bentoml.on_shutdown
     def stop(self) -> None:
         self.live.stop()
+        self.keys.stop()
+        self.ledger.stop()
 
     def __is_ready__(self) -> bool:
         return self.live.not_ready() is None
@@ -60,6 +74,19 @@ class RiskScoring:
     async def grades(self, project_ids: list[str], as_of: str | None = None) -> dict[str, Any]:
         """The same answer as POST /v1/grades, for BentoML's own clients; over HTTP it is that call itself."""
         return await answer_grades(API, GradesRequest(project_ids=project_ids, as_of=as_of))
+
+
+class _StoreInUse:
+    """Gives the store of keys and ledger, opened when it is first there."""
+
+    def __init__(self, store_url: str) -> None:
+        self._url = store_url
+        self._store: RecordStore | None = None
+
+    def __call__(self) -> RecordStore:
+        if self._store is None:
+            self._store = RecordStore.open(self._url, create=False)
+        return self._store
 
 
 class PlainRoute:
@@ -84,5 +111,12 @@ def _not_ready() -> SiteriskError | None:
     return API.state.live.not_ready()
 
 
+async def _admit(scope: Scope) -> Response | None:
+    """The refusal of a call that has no business here; nothing but health is let in before the door is manned."""
+    if API.state.door is not None:
+        return await API.state.door.admit(scope)
+    return None if scope["path"] in OPEN else error_answer(_not_ready() or NotReady(zh="", en=""))
+
+
 RiskScoring.add_asgi_middleware(PlainRoute)  # type: ignore[attr-defined]
-RiskScoring.add_asgi_middleware(RequestGuard, not_ready=_not_ready)  # type: ignore[attr-defined]
+RiskScoring.add_asgi_middleware(RequestGuard, not_ready=_not_ready, admit=_admit)  # type: ignore[attr-defined]

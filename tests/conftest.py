@@ -1,15 +1,20 @@
-"""What several test files share: an empty record store in SQLite and in PostgreSQL."""
+"""What several test files share: an empty record store in SQLite and in PostgreSQL, and the running service."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from data_contracts.record_store import RecordStore
 from tests.postgresql_server import PostgresqlServer
 from tests.registered_models import empty_mlruns
+from tests.running_city import city_of_its_own, eventually, usual_key
+from tests.small_city import SmallCity
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +53,29 @@ def store(store_url: str) -> Iterator[RecordStore]:
     """An empty record store, on both databases."""
     with RecordStore.open(store_url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def running_city(tmp_path_factory: pytest.TempPathFactory) -> SmallCity:
+    """The city that `client` asks about."""
+    return city_of_its_own(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def client(running_city: SmallCity) -> Iterator[TestClient]:
+    """The service, asked with a key of the whole city unless a request says otherwise."""
+    # BentoML's metrics want a folder before they are imported; one client a process, or they clash.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp()
+    os.environ["BENTOML_DO_NOT_TRACK"] = "True"
+    before = {name: os.environ.pop(name, None) for name in running_city.environment}
+    os.environ.update(running_city.environment)
+    from serving.service import RiskScoring
+
+    with TestClient(RiskScoring.to_asgi(), raise_server_exceptions=False) as asking:  # type: ignore[attr-defined]
+        assert asking.get("/livez").status_code == 200
+        eventually(lambda: asking.get("/readyz").status_code == 200)
+        asking.headers["Authorization"] = f"Bearer {usual_key(running_city)}"
+        eventually(lambda: asking.get("/v1/openapi.json").status_code == 200)
+        yield asking
+    for name, value in before.items():
+        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)

@@ -33,8 +33,11 @@ COMMANDS = [
     "rollback",
     "score",
     "grade",
+    "plan",
+    "backtest",
     "serve",
     "policy",
+    "key",
 ]
 
 

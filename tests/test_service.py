@@ -1,11 +1,6 @@
 """The scoring service answers good questions and refuses bad ones politely, in one shape."""
 
 import json
-import os
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,42 +17,10 @@ from serving.command_line.application import run
 from serving.command_line.service_commands import free_port
 from serving.command_line.service_process import address, post_json, running_service
 from serving.settings import load_settings
-from tests.small_city import SmallCity, small_city
+from tests.running_city import eventually, usual_key
+from tests.small_city import SmallCity
 
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="session")
-def city(tmp_path_factory: pytest.TempPathFactory) -> SmallCity:
-    """The small city in a home of this test process, so that what is stored here stays here."""
-    shared = small_city(tmp_path_factory)
-    home = tmp_path_factory.mktemp("service_home")
-    shutil.copytree(shared.home, home, dirs_exist_ok=True)
-    return SmallCity(shared.records, home)
-
-
-@pytest.fixture(scope="session")
-def client(city: SmallCity) -> Iterator[TestClient]:
-    # BentoML's metrics want a folder before they are imported; one client a process, or they clash.
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp()
-    os.environ["BENTOML_DO_NOT_TRACK"] = "True"
-    before = {name: os.environ.pop(name, None) for name in city.environment}
-    os.environ.update(city.environment)
-    from serving.service import RiskScoring
-
-    with TestClient(RiskScoring.to_asgi(), raise_server_exceptions=False) as asking:  # type: ignore[attr-defined]
-        assert asking.get("/livez").status_code == 200
-        eventually(lambda: asking.get("/readyz").status_code == 200)
-        yield asking
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
 
 
 def grades(client: TestClient, **asked: Any) -> dict[str, Any]:
@@ -66,11 +29,18 @@ def grades(client: TestClient, **asked: Any) -> dict[str, Any]:
     return answer.json()
 
 
-def test_every_project_asked_for_is_answered_in_order(client: TestClient, city: SmallCity) -> None:
-    ids = [*city.project_ids()[:50], "no-such-lot", city.project_ids()[0]]
+def said(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The results without the number that each has in the ledger."""
+    return [
+        {name: value for name, value in site.items() if name != "decision_id"} for site in answer["results"]
+    ]
+
+
+def test_every_project_asked_for_is_answered_in_order(client: TestClient, running_city: SmallCity) -> None:
+    ids = [*running_city.project_ids()[:50], "no-such-lot", running_city.project_ids()[0]]
     answer = grades(client, project_ids=ids, as_of="2026-03-01")
     assert [site["project_id"] for site in answer["results"]] == ids
-    assert answer["results"][0] == answer["results"][-1]
+    assert said(answer)[0] == said(answer)[-1]
     assert answer["results"][-2]["status"] == "UNKNOWN"
     GradesAnswer.model_validate(answer)
     known = [site for site in answer["results"] if site["status"] != "UNKNOWN"]
@@ -79,9 +49,9 @@ def test_every_project_asked_for_is_answered_in_order(client: TestClient, city: 
     assert all(0 <= share <= 100 for site in known for share in site["percentile"].values())
 
 
-def test_without_as_of_the_present_is_meant(client: TestClient, city: SmallCity) -> None:
-    explicit = grades(client, project_ids=city.project_ids()[:5], as_of=None)
-    left_out = grades(client, project_ids=city.project_ids()[:5])
+def test_without_as_of_the_present_is_meant(client: TestClient, running_city: SmallCity) -> None:
+    explicit = grades(client, project_ids=running_city.project_ids()[:5], as_of=None)
+    left_out = grades(client, project_ids=running_city.project_ids()[:5])
     assert abs(pd.Timestamp(explicit["as_of"]) - pd.Timestamp.now("Asia/Shanghai")) < pd.Timedelta(minutes=1)
     assert [site["status"] for site in explicit["results"]] == [
         site["status"] for site in left_out["results"]
@@ -94,13 +64,14 @@ def test_a_bare_date_is_midnight_in_shanghai_and_an_offset_is_converted(client: 
     assert grades(client, project_ids=["x"], as_of=moment)["as_of"] == "2026-03-01T00:00:00+08:00"
 
 
-def test_bentomls_own_call_gives_the_same_answer(client: TestClient, city: SmallCity) -> None:
-    asked = {"project_ids": city.project_ids()[:5], "as_of": "2026-03-01"}
-    assert client.post("/grades", json=asked).json() == client.post("/v1/grades", json=asked).json()
+def test_bentomls_own_call_gives_the_same_answer(client: TestClient, running_city: SmallCity) -> None:
+    asked = {"project_ids": running_city.project_ids()[:5], "as_of": "2026-03-01"}
+    plain, versioned = (client.post(path, json=asked).json() for path in ("/grades", "/v1/grades"))
+    assert said(plain) == said(versioned)
 
 
-def test_ten_thousand_projects_fit_in_one_call(client: TestClient, city: SmallCity) -> None:
-    ids = (city.project_ids() * 100)[:10_000]
+def test_ten_thousand_projects_fit_in_one_call(client: TestClient, running_city: SmallCity) -> None:
+    ids = (running_city.project_ids() * 100)[:10_000]
     assert len(grades(client, project_ids=ids, as_of="2026-03-01")["results"]) == 10_000
 
 
@@ -192,7 +163,7 @@ def test_a_wrong_method_is_refused_with_the_right_one(client: TestClient, method
     assert answer.headers["allow"] == "POST"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/v1", "/v1/", "/v1/nothing", "/metrics", "/%00"])
+@pytest.mark.parametrize("path", ["/nothing", "/v1", "/v1/", "/v1/nothing", "/%00"])
 def test_an_unknown_address_is_refused_in_the_same_shape(client: TestClient, path: str) -> None:
     assert_refused(client.get(path), 404, "NOT_FOUND")
 
@@ -256,23 +227,23 @@ def test_the_description_and_its_page_load_nothing_from_outside(client: TestClie
     assert client.get("/v1/docs.css").headers["content-type"].startswith("text/css")
     described = client.get("/v1/openapi.json").json()
     assert described["openapi"].startswith("3.1")
-    assert set(described["paths"]) == {"/grades"}
+    assert set(described["paths"]) == {"/grades", "/decisions/{decision_id}"}
     for schema in ("GradesRequest", "GradesAnswer", "ErrorAnswer"):
         assert schema in described["components"]["schemas"]
 
 
 def test_batch_and_service_give_the_same_numbers_to_the_last_digit(
-    client: TestClient, city: SmallCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, running_city: SmallCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in city.environment.items():
+    for name, value in running_city.environment.items():
         monkeypatch.setenv(name, value)
-    ids = [*city.project_ids()[:60], "no-such-lot"]
+    ids = [*running_city.project_ids()[:60], "no-such-lot"]
     pairs = pd.DataFrame({"project_id": ids, "as_of": "2026-05-04T09:30:00"})
     pairs.to_csv(tmp_path / "pairs.csv", index=False)
     assert run(["score", "--at", str(tmp_path / "pairs.csv"), "--out", str(tmp_path / "risks.csv")]) == 0
     batch = pd.read_csv(tmp_path / "risks.csv", float_precision="round_trip")
-    together = grades(client, project_ids=ids, as_of="2026-05-04T09:30:00")["results"]
-    apart = [grades(client, project_ids=[i], as_of="2026-05-04T09:30:00")["results"][0] for i in ids]
+    together = said(grades(client, project_ids=ids, as_of="2026-05-04T09:30:00"))
+    apart = [said(grades(client, project_ids=[i], as_of="2026-05-04T09:30:00"))[0] for i in ids]
     assert together == apart
     for head in together[0]["risks"]:
         served = [site["risks"][head] for site in together]
@@ -281,13 +252,13 @@ def test_batch_and_service_give_the_same_numbers_to_the_last_digit(
 
 
 def test_a_record_loaded_now_changes_the_next_answer(
-    client: TestClient, city: SmallCity, tmp_path: Path
+    client: TestClient, running_city: SmallCity, tmp_path: Path
 ) -> None:
     row = pd.DataFrame({"project_id": ["P-NEW"], "recorded_at": ["2026-06-01"], "start_date": ["2026-06-01"]})
     row.to_csv(tmp_path / "projects.csv", index=False)
     before = grades(client, project_ids=["P-NEW"])
     assert before["results"][0]["status"] == "UNKNOWN"
-    with RecordStore.open(city.store_url) as store:
+    with RecordStore.open(running_city.store_url) as store:
         load(tmp_path, store)
     eventually(lambda: grades(client, project_ids=["P-NEW"])["results"][0]["status"] == "ACTIVE", 20)
     assert grades(client, project_ids=["P-NEW"])["store_version"] > before["store_version"]
@@ -295,12 +266,14 @@ def test_a_record_loaded_now_changes_the_next_answer(
 
 @pytest.mark.slow
 def test_a_service_started_by_the_command_answers_over_http_and_stops(
-    city: SmallCity, tmp_path: Path
+    running_city: SmallCity, tmp_path: Path
 ) -> None:
-    given = {**city.environment, "SITERISK_PORT": str(free_port("127.0.0.1", 3210))}
+    given = {**running_city.environment, "SITERISK_PORT": str(free_port("127.0.0.1", 3210))}
+    key = usual_key(running_city)
     with running_service(load_settings(given, tmp_path), tmp_path / "service.log") as process:
         url = address(load_settings(given, tmp_path))
-        answer = post_json(f"{url}/v1/grades", {"project_ids": city.project_ids()[:3], "as_of": "2026-03-01"})
+        asked = {"project_ids": running_city.project_ids()[:3], "as_of": "2026-03-01"}
+        answer = post_json(f"{url}/v1/grades", asked, key=key)
         assert len(answer["results"]) == 3
     assert process.wait(5) is not None
     lines = (tmp_path / "service.log").read_text().splitlines()

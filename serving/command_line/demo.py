@@ -8,13 +8,16 @@ import json
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from data_contracts.errors import NotFound, StoreUnavailable
+from serving.access.keys import WHOLE_CITY
 from serving.command_line.demo_steps import City, prepare
+from serving.command_line.key_commands import CALLS_PER_SECOND
 from serving.command_line.service_commands import free_port
 from serving.command_line.service_process import address, post_json, running_service
 from serving.command_line.terminal import command_path, result, result_json, say, shown_progress
@@ -22,6 +25,8 @@ from serving.settings import Settings, load_settings
 
 SITES_ASKED = 2000
 PAIRS_WRITTEN = 20
+KEY_GOOD_FOR_DAYS = 30
+KEY_KNOWN_AFTER_S = 1.0  # how old the keys of a worker may be: `serving.access.key_ring`
 
 
 def demo(
@@ -85,9 +90,13 @@ def _serve_and_answer(settings: Settings, no_serve: bool, as_json: bool) -> None
     with contextlib.ExitStack() as stack:
         with shown_progress() as progress:
             process = stack.enter_context(running_service(settings, settings.home / "service.log", progress))
-        answer = _answer_for_riskiest_site(settings)
-        commands = _next_commands(settings, answer["results"][0]["project_id"], no_serve)
-        _tell(settings, answer, commands, no_serve, as_json)
+        key = _new_key(settings)
+        answer = _answer_for_riskiest_site(settings, key)
+        commands = _next_commands(settings, answer["results"][0]["project_id"], key)
+        if no_serve:
+            home, siterisk = shlex.quote(str(settings.home)), shlex.quote(command_path())
+            commands[0] = f"SITERISK_HOME={home} {siterisk} serve --port {settings.port}"
+        _tell(settings, answer, (key, commands), no_serve, as_json)
         if no_serve:
             return
         process.wait()
@@ -97,11 +106,33 @@ def _serve_and_answer(settings: Settings, no_serve: bool, as_json: bool) -> None
         )
 
 
-def _answer_for_riskiest_site(settings: Settings) -> dict[str, Any]:
+def _new_key(settings: Settings) -> str:
+    """A key of the whole city; the service knows it within a second."""
+    from data_contracts.moments import now
+    from data_contracts.record_store import RecordStore
+    from serving.access.key_store import add_key
+
+    at = now().to_pydatetime()
+    with RecordStore.open(settings.store_url) as store:
+        _, token = add_key(
+            store,
+            name="demo",
+            role="score",
+            districts=[WHOLE_CITY],
+            agencies=[],
+            calls_per_second=CALLS_PER_SECOND,
+            at=at,
+            expires_at=at + dt.timedelta(days=KEY_GOOD_FOR_DAYS),
+        )
+    time.sleep(KEY_KNOWN_AFTER_S)
+    return token
+
+
+def _answer_for_riskiest_site(settings: Settings, key: str) -> dict[str, Any]:
     """Ask about many sites, write pairs of the riskiest for `siterisk score`, and ask about the first alone."""
     url = f"{address(settings)}/v1/grades"
     ids = _newest_projects(settings)
-    results = post_json(url, {"project_ids": ids, "as_of": None})["results"]
+    results = post_json(url, {"project_ids": ids, "as_of": None}, key=key)["results"]
     active = [site for site in results if site["status"] == "ACTIVE"]
     if not active:
         raise NotFound(
@@ -114,7 +145,7 @@ def _answer_for_riskiest_site(settings: Settings) -> dict[str, Any]:
     rows = [f"{site['project_id']},{dt.date.today().isoformat()}" for site in active[:PAIRS_WRITTEN]]
     pairs = settings.home / "pairs.csv"
     pairs.write_text("\n".join(["project_id,as_of", *rows, ""]), encoding="utf-8")
-    return post_json(url, {"project_ids": [active[0]["project_id"]], "as_of": None})
+    return post_json(url, {"project_ids": [active[0]["project_id"]], "as_of": None}, key=key)
 
 
 def _newest_projects(settings: Settings) -> list[str]:
@@ -124,15 +155,14 @@ def _newest_projects(settings: Settings) -> list[str]:
     return projects["project_id"].drop_duplicates().head(SITES_ASKED).tolist()
 
 
-def _next_commands(settings: Settings, project_id: str, no_serve: bool) -> list[str]:
+def _next_commands(settings: Settings, project_id: str, key: str) -> list[str]:
     home = shlex.quote(str(settings.home))
     siterisk = shlex.quote(command_path())
     mlflow = shlex.quote(str(Path(command_path()).with_name("mlflow")))
     ask = json.dumps({"project_ids": [project_id], "as_of": None})
-    curl = f"curl -s {address(settings)}/v1/grades -H 'Content-Type: application/json' -d '{ask}'"
-    serve = f"SITERISK_HOME={home} {siterisk} serve --port {settings.port}"
     return [
-        serve if no_serve else curl,
+        f"curl -s {address(settings)}/v1/grades -H 'Authorization: Bearer {key}' "
+        f"-H 'Content-Type: application/json' -d '{ask}'",
         f"SITERISK_HOME={home} {siterisk} grade --out {home}/grades.csv",
         f"SITERISK_HOME={home} {siterisk} score --reasons --at {home}/pairs.csv --out {home}/risks.csv",
         f"{mlflow} ui --backend-store-uri sqlite:///{home}/mlruns/mlflow.db --port 5000",
@@ -140,14 +170,19 @@ def _next_commands(settings: Settings, project_id: str, no_serve: bool) -> list[
 
 
 def _tell(
-    settings: Settings, answer: dict[str, Any], commands: list[str], no_serve: bool, as_json: bool
+    settings: Settings, answer: dict[str, Any], ways: tuple[str, list[str]], no_serve: bool, as_json: bool
 ) -> None:
+    """Show the answer; `ways` are the key and the commands to go on with."""
+    key, commands = ways
     if as_json:
-        result_json({"address": address(settings), "answer": answer, "next": commands, "simulated": True})
+        result_json(
+            {"address": address(settings), "key": key, "answer": answer, "next": commands, "simulated": True}
+        )
     else:
         result("风险最高的在建项目（模拟数据） / the riskiest active site (simulated):")
         result(json.dumps(answer, ensure_ascii=False, indent=2))
         result(f"\n服务地址 / address: {address(settings)}    文档 / docs: {address(settings)}/v1/docs")
+        result(f"密钥 / key ({KEY_GOOD_FOR_DAYS} 天 days): {key}")
         result("接下来可以试试 / next, try:")
         for command in commands:
             result(f"  {command}")

@@ -75,10 +75,11 @@ def address(settings: Settings) -> str:
     return f"http://{host}:{settings.port}"
 
 
-def post_json(url: str, content: Any, *, timeout: float = 120) -> Any:
-    """The JSON answer to a JSON request."""
+def post_json(url: str, content: Any, *, key: str, timeout: float = 120) -> Any:
+    """The JSON answer to a JSON request made with a key."""
     body = json.dumps(content).encode("utf-8")
-    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    request = urllib.request.Request(url, data=body, headers=headers)
     with _direct().open(request, timeout=timeout) as answer:
         return json.load(answer)
 

@@ -1,0 +1,154 @@
+"""Writes the ledger: a call is answered once its entry is durable, and refused if it cannot be made so.
+
+One thread of the worker writes. What has come in while it waits for the disk goes into the next transaction
+together, so that many calls share one wait. An entry whose call was given up may still be written: the
+ledger may know of an answer that never arrived, never the other way round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import sqlalchemy as sa
+
+from data_contracts.errors import SiteriskError, StoreUnavailable
+from data_contracts.record_store import RecordStore
+from data_contracts.store_connection import connected
+from data_contracts.store_tables import store_table
+from serving.ledger.entries import CallEntry
+from serving.request_log import fault_of, request_log
+
+LONGEST_WAIT_S = 5.0
+"""How long a call waits for its entry; on SQLite a large load holds the store's lock for longer."""
+
+MOST_ROWS = 20_000  # of one transaction: two calls of the largest size
+STOPPED = None
+
+_Waiting = tuple[CallEntry, Future[None]]
+
+
+class LedgerUnavailable(StoreUnavailable):
+    """The answer could not be remembered, so it is not given."""
+
+    code = "LEDGER_UNAVAILABLE"
+
+
+class Ledger:
+    """The ledger of one worker; `open_store` gives the record store that it is in."""
+
+    def __init__(self, open_store: Callable[[], RecordStore]) -> None:
+        self._open_store = open_store
+        self._store: RecordStore | None = None
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._named: set[str] = set()
+        self._thread = threading.Thread(target=self._write_on, name="ledger", daemon=True)
+        self.transactions = 0
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the writing, once what waits is written."""
+        self._waiting.put(STOPPED)
+        self._thread.join(timeout=10)
+
+    async def remember(self, entry: CallEntry) -> None:
+        """Return when the entry is durable; raises LedgerUnavailable if that fails or takes too long."""
+        written: Future[None] = Future()
+        self._waiting.put((entry, written))
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(written), LONGEST_WAIT_S)
+        except TimeoutError:
+            raise _unavailable() from None
+
+    def _write_on(self) -> None:
+        while (first := self._waiting.get()) is not STOPPED:
+            group, stopped = self._group(first)
+            self._write_or_refuse([each for each in group if each[1].set_running_or_notify_cancel()])
+            if stopped:
+                return
+
+    def _group(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+        """Everything that waits now, up to the size of a transaction, and whether it is the last."""
+        group, rows = [first], len(first[0])
+        while rows < MOST_ROWS:
+            try:
+                following = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if following is STOPPED:
+                return group, True
+            group.append(following)
+            rows += len(following[0])
+        return group, False
+
+    def _write_or_refuse(self, group: list[_Waiting]) -> None:
+        """Write the group; what cannot be written together is tried call by call, so that none fails for another."""
+        if not group:
+            return
+        try:
+            self._write([entry for entry, _ in group])
+        except SiteriskError as error:
+            request_log().error("ledger not written", code=error.code, calls=len(group))
+            for _, written in group:
+                written.set_exception(_unavailable())
+        except Exception as error:
+            request_log().error("ledger not written", **fault_of(error), calls=len(group))
+            if len(group) > 1:
+                for each in group:
+                    self._write_or_refuse([each])
+            else:
+                group[0][1].set_exception(_unavailable())
+        else:
+            for _, written in group:
+                written.set_result(None)
+
+    def _write(self, entries: list[CallEntry]) -> None:
+        if self._store is None:
+            self._store = self._open_store()
+        named = {entry.catalogue_hash: entry.feature_names for entry in entries}
+        with connected(self._store.engine) as connection:
+            _wait_less(connection)
+            connection.execution_options(siterisk_begin="BEGIN IMMEDIATE")
+            with connection.begin():
+                for digest in named.keys() - self._named:
+                    _name_features(connection, digest, json.dumps(list(named[digest])))
+                calls = [dict(entry.call) for entry in entries]
+                connection.execute(store_table("ledger_calls").insert(), calls)
+                rows = [dict(row) for entry in entries for row in entry.decisions]
+                connection.execute(store_table("decisions").insert(), rows)
+        self._named |= named.keys()
+        self.transactions += 1
+
+
+def _wait_less(connection: sa.Connection) -> None:
+    """Wait for another writer no longer than the calls do."""
+    if connection.dialect.name == "sqlite":
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute(f"PRAGMA busy_timeout={int(LONGEST_WAIT_S * 1000)}")
+
+
+def _name_features(connection: sa.Connection, digest: str, names: str) -> None:
+    """Note the names once; another worker may do so at the same time."""
+    catalogues = store_table("ledger_catalogues")
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert
+    else:
+        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
+    row = {"catalogue_hash": digest, "feature_names": names}
+    connection.execute(insert(catalogues).values(**row).on_conflict_do_nothing())
+
+
+def _unavailable() -> LedgerUnavailable:
+    return LedgerUnavailable(
+        zh="评估结果无法记入台账，因此不予返回，请稍后重试。持续出现时请检查记录库是否可写、磁盘是否已满、是否正在大批量载入。",
+        en="The answer could not be written to the ledger and is therefore not given. Try again; if it goes on, see "
+        "whether the record store can be written, the disk is full, or a large load is under way.",
+    )

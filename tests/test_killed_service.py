@@ -1,0 +1,74 @@
+"""A service that is killed in the middle of its work has remembered every answer that it gave."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from data_contracts.record_store import RecordStore
+from data_contracts.store_tables import store_table
+from serving.command_line.service_commands import free_port
+from serving.command_line.service_process import address, post_json, running_service
+from serving.settings import load_settings
+from tests.running_city import eventually, usual_key
+from tests.small_city import SmallCity
+
+CALLERS = 4
+ANSWERS_BEFORE_THE_END = 40
+
+
+class Caller(threading.Thread):
+    """Asks again and again until nobody answers; keeps the decisions that it was told."""
+
+    def __init__(self, url: str, key: str, project_ids: list[str]) -> None:
+        super().__init__(daemon=True)
+        self.url, self.key, self.project_ids = url, key, project_ids
+        self.told: list[dict[str, Any]] = []
+
+    def run(self) -> None:
+        try:
+            while True:
+                asked = {"project_ids": self.project_ids, "as_of": "2026-03-01"}
+                answer = post_json(f"{self.url}/v1/grades", asked, key=self.key, timeout=20)
+                self.told += answer["results"]
+        except (OSError, ValueError):
+            return  # the service is gone
+
+
+def processes_of(session: int) -> list[int]:
+    """The processes of a session: the service and its workers."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "-s", str(session)], capture_output=True, text=True, check=False
+    )
+    return [int(line) for line in listed.stdout.split()]
+
+
+@pytest.mark.slow
+def test_every_answer_of_a_killed_service_is_in_the_ledger(running_city: SmallCity, tmp_path: Path) -> None:
+    given = {**running_city.environment, "SITERISK_PORT": str(free_port("127.0.0.1", 3410))}
+    settings, key = load_settings(given, tmp_path), usual_key(running_city)
+    ids = running_city.project_ids()
+    with running_service(settings, tmp_path / "service.log") as process:
+        callers = [Caller(address(settings), key, ids[row : row + 3]) for row in range(CALLERS)]
+        for caller in callers:
+            caller.start()
+        eventually(lambda: sum(len(caller.told) for caller in callers) >= ANSWERS_BEFORE_THE_END)
+        time.sleep(0.3)
+        for number in processes_of(process.pid):
+            os.kill(number, signal.SIGKILL)
+        for caller in callers:
+            caller.join(30)
+    told = [site for caller in callers for site in caller.told]
+    assert len(told) >= ANSWERS_BEFORE_THE_END
+    with RecordStore.open(running_city.store_url) as store, store.engine.connect() as connection:
+        rows = connection.execute(sa.select(store_table("decisions").c["decision_id", "answer"]))
+        held = {decision_id: json.loads(answer) for decision_id, answer in rows}
+    assert all(held[site["decision_id"]] == site for site in told)
+    assert len({site["decision_id"] for site in told}) == len(told)
