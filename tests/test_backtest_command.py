@@ -69,6 +69,9 @@ def test_a_back_test_says_the_same_for_the_same_seed_as_json(
         said.append(json.loads(capfd.readouterr().out))
     assert said[0] == said[1]
     assert said[0]["simulated"] is True
+    workload = said[0]["workload"]
+    made = [row for row in said[0]["rows"] if row["regime"] == "as_many" and row["rule"] == "plan"]
+    assert sum(row["plan"] for row in workload) == made[0]["visits"]
     assert said[0]["about"]["first"] == "2026-01-05"  # the first Monday of the test
 
 

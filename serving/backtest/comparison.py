@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,15 +58,26 @@ class History:
         progress("清单 / lists", len(regimes), len(regimes))
         return found
 
-    def compared(self, orders: Sequence[Order], seed: int, progress: Progress = silent) -> pd.DataFrame:
-        """One row a regime, kind of outcome and rule; columns of `recalls`, and visits a year of an average site."""
+    def workload(self, lists: Mapping[str, NDArray[np.bool_]], agencies: Sequence[str]) -> pd.DataFrame:
+        """One row an agency: its code, site-years under way, and visits by rule."""
+        years = self.city.active.sum(axis=1) * 7 / YEAR_DAYS
+        count = len(agencies)
+        rows = {"agency_code": list(agencies), "site_years": np.bincount(self.city.agency, years, count)}
+        visits = {
+            rule: np.bincount(self.city.agency, listed.sum(axis=1), count).astype(np.int64)
+            for rule, listed in lists.items()
+        }
+        return pd.DataFrame({**rows, **visits})
+
+    def compared(self, lists: Mapping[str, Mapping[str, NDArray[np.bool_]]], seed: int) -> pd.DataFrame:
+        """One row a regime, kind of outcome and rule of `lists`; columns of `recalls`, and visits a year of an average site."""
         visits = {regime: limits.visits_a_year for regime, limits in self.regimes().items()}
         return pd.concat(
             [
-                recalls(lists, outcome, self.within_days, BESIDE, seed).assign(
+                recalls(listed, outcome, self.within_days, BESIDE, seed).assign(
                     regime=regime, outcome=outcome.name, visits_a_year=visits[regime]
                 )
-                for regime, lists in self.lists(orders, seed, progress).items()
+                for regime, listed in lists.items()
                 for outcome in self.outcomes
             ],
             ignore_index=True,

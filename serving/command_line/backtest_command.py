@@ -51,7 +51,7 @@ def backtest(
       siterisk backtest --share 0.05 --out backtest.csv
     """
     from serving.command_line.backtest_inputs import judged_model, past_of
-    from serving.command_line.backtest_report import Told, backtest_page, backtest_text
+    from serving.command_line.backtest_report import HEADLINE, Told, backtest_page, backtest_text
     from serving.result_files import writable_result, write_result
 
     if out is not None:
@@ -65,9 +65,11 @@ def backtest(
     with shown_progress() as progress:
         fitted, first, weeks = judged_model(model)
         past = past_of(records_of(records, progress), fitted, (first, weeks), share, progress)
-        table = past.history.compared(past.orders, seed, progress)
+        lists = past.history.lists(past.orders, seed, progress)
+        table = past.history.compared(lists, seed)
     told = Told(
         table,
+        past.history.workload(lists[HEADLINE], past.agencies),
         past.chance(),
         {"model": fitted.version, "first": str(first.date()), "weeks": weeks, "share": share, "seed": seed},
         bool(fitted.passport.get("simulated")),

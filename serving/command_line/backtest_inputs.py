@@ -31,11 +31,12 @@ PERIODS = {"hazards_found": "Q", "stopped": "Y"}
 
 @dataclass(frozen=True)
 class Past:
-    """The weeks to compare, the rules that compete, and the visits of the record."""
+    """The weeks to compare, the rules that compete, the visits of the record, and the codes of the agencies by number."""
 
     history: History
     orders: list[Order]
     visits: pd.DataFrame
+    agencies: list[str]
 
     def chance(self) -> dict[str, pd.DataFrame]:
         """What the visits drawn at random say, by what is counted and period."""
@@ -80,8 +81,9 @@ def past_of(
     heads = {head.name: head for head in load_heads()}
     at = known.mondays[-1] + pd.Timedelta(days=7 + heads[HEAD].reporting_lag_days)
     visits = facts_in_force(records, "inspections", at)
+    agency = agencies(records, known.ids)
     history = History(
-        known.city(agencies(records, known.ids), statutory_days(frequency)),
+        known.city(agency, statutory_days(frequency)),
         visited_weeks(visits[visits["plan_type"] != "TRIGGERED"], known.ids, known.mondays),
         [_outcomes(kind, outcomes(heads[kind].outcome, records, at), known) for kind in KINDS],
         share,
@@ -95,7 +97,7 @@ def past_of(
         Order("model_level", "模型：按风险高低", "model by expected level", by_level, risk),
         Order("plan", "模型：按可降低的风险", "model by expected reduction", ByReduction.by(choice), risk),
     ]
-    return Past(history, orders, visits[visits["inspected_on"] >= mondays[0]])
+    return Past(history, orders, visits[visits["inspected_on"] >= mondays[0]], sorted(set(agency)))
 
 
 def _outcomes(kind: str, rows: pd.DataFrame, known: KnownWeeks) -> Outcomes:

@@ -13,7 +13,17 @@ from serving.backtest.comparison import ACTUAL, BESIDE
 from serving.command_line.terminal import table as as_table
 from serving.result_files import as_rows
 from training.page_plots import LEFT, RIGHT, WIDTH, drawing, words
-from training.report_parts import CONTENDERS, Cell, Said, Section, Table, count, percent, with_interval
+from training.report_parts import (
+    CANNOT_TELL,
+    CONTENDERS,
+    Cell,
+    Said,
+    Section,
+    Table,
+    count,
+    percent,
+    with_interval,
+)
 
 PLAN = "plan"
 RULES: Mapping[str, Said] = {
@@ -65,9 +75,10 @@ class Verdict(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a back-test found: the table of `History.compared`, the random share by what is counted, and of what."""
+    """What a back-test found: the tables of `History.compared` and `workload`, the random share by what is counted, and of what."""
 
     table: pd.DataFrame
+    workload: pd.DataFrame
     chance: Mapping[str, pd.DataFrame]
     about: Mapping[str, Any]
     simulated: bool
@@ -75,13 +86,13 @@ class Told(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """All figures, for a machine."""
         chance = {name: as_rows(rows) for name, rows in self.chance.items()}
-        rows = as_rows(self.table)
-        return {"simulated": self.simulated, "about": dict(self.about), "rows": rows, "random_share": chance}
+        told = {"rows": as_rows(self.table), "workload": as_rows(self.workload), "random_share": chance}
+        return {"simulated": self.simulated, "about": dict(self.about), **told}
 
 
 def backtest_text(told: Told) -> str:
     """The table as text, Chinese and English."""
-    table, _, about, simulated = told
+    table, about, simulated = told.table, told.about, told.simulated
     lines = [_title(simulated).zh + " / " + _title(simulated).en, *_both(_about(about))]
     lines += [text for verdict in verdicts(table) for text in _both(verdict.said)]
     for (regime, outcome), part in table.groupby(["regime", "outcome"], sort=False):
@@ -114,6 +125,7 @@ def backtest_page(told: Told) -> str:
         notes=NOTES,
         sections=[
             *(_section(str(regime), part) for regime, part in told.table.groupby("regime", sort=False)),
+            workload_section(told.workload),
             chance_section(told.chance),
         ],
         style=(folders[1] / "training_page.css").read_text(encoding="utf-8"),
@@ -124,6 +136,40 @@ def verdicts(table: pd.DataFrame) -> list[Verdict]:
     """Whether the plan meets more than the count of past violations, for each kind of outcome; the headline first."""
     told = table[(table["regime"] == HEADLINE) & (table["rule"] == PLAN)]
     return [_verdict(row) for _, row in told.iterrows()]
+
+
+def workload_section(workload: pd.DataFrame) -> Section:
+    """Visits of each agency, as made and under the plan; and for a site and year."""
+    rows: list[tuple[Cell, ...]] = [
+        (
+            str(row["agency_code"]) or CANNOT_TELL,
+            f"{row['site_years']:.0f}",
+            *(
+                cell
+                for rule in (ACTUAL, PLAN)
+                for cell in (count(row[rule]), f"{row[rule] / max(row['site_years'], 1e-9):.1f}")
+            ),
+        )
+        for _, row in workload.iterrows()
+    ]
+    header = (
+        Said("监督机构", "agency"),
+        Said("项目年", "site-years"),
+        Said("实际检查", "visits made"),
+        Said("每项目年", "a site-year"),
+        Said("计划检查", "visits of the plan"),
+        Said("每项目年", "a site-year"),
+    )
+    return Section(
+        Said("各机构的检查量", "The visits of each agency"),
+        [
+            Said(
+                "计划按在建项目分配各机构的检查次数；不因风险高低而增减。",
+                "The plan gives each agency visits by its active sites, not by their risks.",
+            )
+        ],
+        [Table(Said("与实际同样多的检查", "As many visits as were made"), header, rows, folded=True)],
+    )
 
 
 def chance_section(chance: Mapping[str, pd.DataFrame]) -> Section:

@@ -181,7 +181,9 @@ def _tell(
     else:
         result("风险最高的在建项目（模拟数据） / the riskiest active site (simulated):")
         result(json.dumps(answer, ensure_ascii=False, indent=2))
-        result(f"\n服务地址 / address: {address(settings)}    文档 / docs: {address(settings)}/v1/docs")
+        result(
+            f"\n服务地址 / address: {address(settings)}    文档（需密钥） / docs (with the key): {address(settings)}/v1/docs"
+        )
         result(f"密钥 / key ({KEY_GOOD_FOR_DAYS} 天 days): {key}")
         result("接下来可以试试 / next, try:")
         for command in commands:
