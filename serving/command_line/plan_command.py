@@ -15,7 +15,6 @@ from data_contracts.errors import InvalidInput
 from serving.command_line.asked_pairs import JsonOption
 from serving.command_line.given_records import RecordsOption, grade_store_of
 from serving.command_line.grade_command import FrequencyOption, ModelOption, day_to_grade
-from serving.command_line.plan_report import plan_text
 from serving.command_line.terminal import result, result_json, say, shown_progress
 from serving.settings import load_settings
 
@@ -101,6 +100,7 @@ def plan(
       siterisk plan --week 2026-W48 --remake var/plans/2026-W48-1.json --on 2026-11-25 --add P0000001
       siterisk plan --week 2026-W48 --campaign PIT
     """
+    from serving.command_line.plan_report import plan_text
     from serving.plan.plan_files import plan_json, write_plan
 
     asked = _week(week, on)
