@@ -76,6 +76,7 @@ def client(running_city: SmallCity) -> Iterator[TestClient]:
         eventually(lambda: asking.get("/readyz").status_code == 200)
         asking.headers["Authorization"] = f"Bearer {usual_key(running_city)}"
         eventually(lambda: asking.get("/v1/openapi.json").status_code == 200)
+        # The service has read its settings; the tests of others begin from none.
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
         yield asking
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)

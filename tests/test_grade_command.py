@@ -141,7 +141,7 @@ def test_score_gives_the_inherent_grade_and_the_colour_of_the_last_run_up_to_as_
 
 def test_policies_are_listed_and_shown_as_they_were_in_force(siterisk: Asked) -> None:
     code, out, _ = siterisk("policy", "show", "--json")
-    assert code == 0 and [one["name"] for one in json.loads(out)][3:] == [
+    assert code == 0 and [one["name"] for one in json.loads(out)][3:6] == [
         "dynamic_grade",
         "visit_frequency",
         "visit_frequency_2018",

@@ -69,7 +69,7 @@ def test_a_remembered_decision_is_read_again_as_it_was(store: RecordStore) -> No
     assert first["result"]["project_id"] == "P1"
     assert second["features"] is None
     assert second["result"]["project_id"] == "nul\0 and 'quotes'"
-    assert set(first["policies"]) == {"inherent_grade", "input_requirements", "risk_matrix"}
+    assert {"inherent_grade", "input_requirements", "risk_matrix"} <= set(first["policies"])
     with pytest.raises(NotFound):
         decision(store, "0" * 30)
 
@@ -152,6 +152,7 @@ def test_a_decision_about_a_project_beyond_the_scope_is_not_there(
 ) -> None:
     with RecordStore.open(running_city.store_url) as store:
         sites = store.read("projects").groupby("project_id").last()
+    sites = sites[sites["region_code"].notna()]
     project_id, district = sites.index[0], sites["region_code"].iloc[0]
     tokens = {
         where: new_key(running_city, districts=[where])[1]
