@@ -27,10 +27,6 @@ LONGEST_REQUEST_S = 30.0
 LONGEST_UPLOAD_S = 15.0
 GONE = 499  # in the log alone: the caller went away before its request had arrived
 DOCS = "/v1/docs"
-NAMED_IN_LOGS = frozenset(
-    {"/", "/grades", "/livez", "/readyz", "/metrics", "/v1/grades", "/v1/docs", "/v1/openapi.json"}
-)
-DECISIONS = "/v1/decisions/"
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -42,7 +38,8 @@ HEADERS = {
 class RequestGuard:
     """ASGI middleware; `not_ready` says why the service is not ready, None when it is.
 
-    `admit` gives the refusal of a call that may not come in, before a byte of its body is read.
+    `admit` gives the refusal of a call that may not come in, before a byte of its body is read; `named` is the
+    request's path as it may be logged.
     A body that has not arrived in `upload_s` seconds is refused, as is work that takes longer than `answer_s`.
     """
 
@@ -52,12 +49,13 @@ class RequestGuard:
         not_ready: Callable[[], SiteriskError | None],
         *,
         admit: Callable[[Scope], Awaitable[Response | None]],
+        named: Callable[[Scope], str],
         upload_s: float = LONGEST_UPLOAD_S,
         answer_s: float = LONGEST_REQUEST_S,
     ) -> None:
         self.app = app
         self.not_ready = not_ready
-        self.admit = admit
+        self.admit, self.named = admit, named
         self.upload_s, self.answer_s = upload_s, answer_s
         self.log = request_log()
 
@@ -102,7 +100,7 @@ class RequestGuard:
             await self.app(scope, _replay(body, receive), answer.send)
 
     def _log(self, scope: Scope, answer: _Answer, seconds: float, fault: dict[str, str]) -> None:
-        path = _named(scope["path"])
+        path = self.named(scope)
         if path in ("/livez", "/readyz") and not fault:
             return
         write = self.log.error if fault else self.log.info
@@ -160,13 +158,6 @@ class _Answer:
         if reason is not None:
             return error_answer(reason)
         return general_answer(status, {"Allow": headers["allow"]} if "allow" in headers else None)
-
-
-def _named(path: str) -> str:
-    """The path as it may be logged: not what a caller made up, and no id."""
-    if path.startswith(DECISIONS):
-        return DECISIONS + "{decision_id}"
-    return path if path in NAMED_IN_LOGS else "other"
 
 
 def _with_our_headers(message: Message) -> Message:

@@ -20,7 +20,9 @@ from data_contracts.record_store import RecordStore
 from serving.access.doorkeeper import OPEN, Doorkeeper
 from serving.access.key_ring import KeyRing
 from serving.access.key_store import all_keys
-from serving.grades_application import answer_grades, grades_application
+from serving.calls.application import CALL_BOOK, PLAIN_ROUTE, v1_application
+from serving.calls.grades import answer_grades
+from serving.calls.parts import Parts, parts_of
 from serving.http_errors import NotReady, error_answer
 from serving.ledger.ledger import Ledger
 from serving.live_records import LiveRecords
@@ -29,8 +31,7 @@ from serving.request_log import configure_logging
 from serving.settings import load_settings
 from serving.supervisor import end_with_supervisor
 
-API = grades_application()
-PLAIN_ROUTE = "/grades"
+API = v1_application()
 
 
 @bentoml.service(
@@ -50,12 +51,11 @@ class RiskScoring:
         configure_logging()
         settings = load_settings(os.environ, Path.cwd())
         self.live = LiveRecords(lambda: RecordStore.open(settings.store_url, create=False), settings.home)
-        API.state.live = self.live
         store = _StoreInUse(settings.store_url)
         self.keys = KeyRing(lambda: all_keys(store()))
         self.ledger = Ledger(store)
-        API.state.ledger, API.state.open_store = self.ledger, store
-        API.state.door = Doorkeeper(self.keys)
+        API.state.parts = Parts(self.live, self.ledger, store)
+        API.state.door = Doorkeeper(self.keys, CALL_BOOK.roles)
         self.live.start()
         self.keys.start()
         self.ledger.start()
@@ -106,9 +106,10 @@ class PlainRoute:
 
 def _not_ready() -> SiteriskError | None:
     """Why the service cannot answer, for whoever asks /readyz; None if it can."""
-    if API.state.live is None:
-        return NotReady(zh="服务尚未启动完成。", en="The service has not started yet.")
-    return API.state.live.not_ready()
+    try:
+        return parts_of(API).live.not_ready()
+    except NotReady as error:
+        return error
 
 
 async def _admit(scope: Scope) -> Response | None:
@@ -119,4 +120,4 @@ async def _admit(scope: Scope) -> Response | None:
 
 
 RiskScoring.add_asgi_middleware(PlainRoute)  # type: ignore[attr-defined]
-RiskScoring.add_asgi_middleware(RequestGuard, not_ready=_not_ready, admit=_admit)  # type: ignore[attr-defined]
+RiskScoring.add_asgi_middleware(RequestGuard, not_ready=_not_ready, admit=_admit, named=CALL_BOOK.named)  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ from data_contracts.records import Records
 from features.catalogue import load_catalogue
 from features.fact_index import FactIndex
 from serving import live_records
-from serving.grades_application import graded
+from serving.calls.grades import graded
 from serving.http_errors import NotReady
 from serving.live_records import LiveRecords, LiveState
 from serving.scorer import CityRisks

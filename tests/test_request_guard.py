@@ -21,7 +21,7 @@ class Asked:
         self.sent: list[dict[str, Any]] = []
         self.messages = messages
         why = NotReady(zh="未就绪", en="why")
-        guard = RequestGuard(app, lambda: why, admit=everybody, upload_s=0.2, answer_s=0.2)
+        guard = RequestGuard(app, lambda: why, admit=everybody, named=path_of, upload_s=0.2, answer_s=0.2)
         headers = [(b"content-type", b"application/json")]
         whole = {"type": "http", "method": "POST", "path": "/v1/grades", "headers": headers, **scope}
         asyncio.run(guard(whole, self.receive, self.send))
@@ -41,6 +41,10 @@ class Asked:
     @property
     def error(self) -> dict[str, str]:
         return json.loads(b"".join(message.get("body", b"") for message in self.sent[1:]))["error"]
+
+
+def path_of(scope: Any) -> str:
+    return str(scope["path"])
 
 
 async def everybody(_: Any) -> None:

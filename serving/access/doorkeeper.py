@@ -7,6 +7,7 @@ raises Unauthorized where nobody has let the call in.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from starlette.datastructures import Headers
@@ -16,20 +17,12 @@ from starlette.types import Scope
 from data_contracts.errors import SiteriskError
 from data_contracts.moments import now
 from serving.access.key_ring import KeyRing
-from serving.access.keys import ROLES, AccessKey, Role, key_id_of
+from serving.access.keys import AccessKey, Role, key_id_of
 from serving.access.refusals import Forbidden, TooManyCalls, no_longer_valid, without_key
 from serving.access.token_bucket import TokenBucket
 from serving.http_errors import error_answer
 
 OPEN = frozenset({"/livez", "/readyz"})
-
-MAY_SCORE: frozenset[Role] = frozenset({"score", "manage", "administer"})
-ROLES_FOR: dict[str, frozenset[Role]] = {
-    "/grades": MAY_SCORE,
-    "/v1/grades": MAY_SCORE,
-    "/metrics": frozenset({"report", "administer"}),
-}
-"""Who may make a call; one that is not named here is open to every key (descriptions, decisions in its scope)."""
 
 _asking: ContextVar[AccessKey | None] = ContextVar("asking", default=None)
 
@@ -43,10 +36,10 @@ def key_asking() -> AccessKey:
 
 
 class Doorkeeper:
-    """The door of one worker."""
+    """The door of one worker; `roles_for` says who may make a request."""
 
-    def __init__(self, ring: KeyRing) -> None:
-        self._ring = ring
+    def __init__(self, ring: KeyRing, roles_for: Callable[[Scope], frozenset[Role]]) -> None:
+        self._ring, self._roles_for = ring, roles_for
         self._buckets: dict[str, TokenBucket] = {}
 
     async def admit(self, scope: Scope) -> Response | None:
@@ -71,8 +64,9 @@ class Doorkeeper:
         if (state := key.state(now().to_pydatetime())) != "VALID":
             raise no_longer_valid(state)
         self._take_one(key)
-        if key.role not in ROLES_FOR.get(scope["path"], ROLES):
-            raise _other_role(key.role, ROLES_FOR[scope["path"]])
+        needed = self._roles_for(scope)
+        if key.role not in needed:
+            raise _other_role(key.role, needed)
         return key
 
     def _take_one(self, key: AccessKey) -> None:

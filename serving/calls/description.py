@@ -17,13 +17,14 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from data_contracts.api_messages import DecisionAnswer, ErrorAnswer, GradesAnswer, GradesRequest
+from data_contracts.api_messages import ErrorAnswer
+from serving.calls.call import Call
 
-MESSAGES: tuple[type[BaseModel], ...] = (GradesRequest, GradesAnswer, DecisionAnswer, ErrorAnswer)
 REFUSALS = {
     "400": "不是有效的请求 / the request cannot be read",
     "401": "缺少有效的密钥，或密钥已失效、已吊销 / no valid key, or one that has expired or was revoked",
     "403": "密钥的角色不适用 / the key has another role",
+    "404": "没有这条记录，或不在密钥范围内 / there is none, or none within the key's scope",
     "408": "请求未在时限内传完 / the request did not arrive in time",
     "413": "请求体超过 8 MB / the body is larger than 8 MB",
     "415": "不是未压缩的 UTF-8 application/json / not plain application/json in UTF-8",
@@ -34,12 +35,23 @@ REFUSALS = {
 }
 
 
+ALWAYS = ("400", "401", "403", "429", "503", "504")
+WITH_A_BODY = ("408", "413", "415", "422")
+
+
 @functools.cache
-def description() -> dict[str, Any]:
+def description(calls: tuple[Call, ...]) -> dict[str, Any]:
     """The OpenAPI 3.1 description of version 1."""
+    messages: list[type[BaseModel]] = [ErrorAnswer]
+    for call in calls:
+        messages += [model for model in (call.takes, call.answer) if model is not None]
     _, schemas = models_json_schema(
-        [(model, "validation") for model in MESSAGES], ref_template="#/components/schemas/{model}"
+        [(model, "validation") for model in dict.fromkeys(messages)],
+        ref_template="#/components/schemas/{model}",
     )
+    paths: dict[str, Any] = {}
+    for call in calls:
+        paths.setdefault(call.path, {})[call.method.lower()] = _operation(call)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -50,10 +62,7 @@ def description() -> dict[str, Any]:
         },
         "servers": [{"url": "/v1"}],
         "security": [{"key": []}],
-        "paths": {
-            "/grades": {"post": _grades_call()},
-            "/decisions/{decision_id}": {"get": _decision_call()},
-        },
+        "paths": paths,
         "components": {
             "schemas": schemas["$defs"],
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
@@ -61,40 +70,28 @@ def description() -> dict[str, Any]:
     }
 
 
-def _grades_call() -> dict[str, Any]:
-    return {
-        "operationId": "grades",
-        "summary": "项目风险 / risks of projects",
-        "description": "按给出的顺序为每个项目编号返回一条结果；未知项目也有一条，风险为空。 "
-        "One result for each id in the order given; an unknown project keeps its result, with null risks.",
-        "requestBody": {"required": True, "content": _json(GradesRequest)},
-        "responses": {
-            "200": {"description": "评估结果 / the risks", "content": _json(GradesAnswer)},
-            **_refusals(*REFUSALS),
-        },
+def _operation(call: Call) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": call.name,
+        "summary": call.summary,
+        "description": call.description,
     }
-
-
-def _decision_call() -> dict[str, Any]:
-    return {
-        "operationId": "decision",
-        "summary": "查回评估记录 / an answer given before",
-        "description": "返回台账中的一条评估记录：当时的结果、特征值和版本。项目不在密钥范围内时视为不存在。 "
-        "What was answered then, with feature values and versions; beyond the key's scope there is nothing.",
-        "parameters": [
+    if call.parameters:
+        described["parameters"] = [
             {
-                "name": "decision_id",
+                "name": name,
                 "in": "path",
                 "required": True,
+                "description": told,
                 "schema": {"type": "string", "minLength": 1, "maxLength": 64},
             }
-        ],
-        "responses": {
-            "200": {"description": "评估记录 / the decision", "content": _json(DecisionAnswer)},
-            "404": {"description": "没有这条记录 / no such decision", "content": _json(ErrorAnswer)},
-            **_refusals("400", "401", "403", "429", "503", "504"),
-        },
-    }
+            for name, told in call.parameters
+        ]
+    if call.takes is not None:
+        described["requestBody"] = {"required": True, "content": _json(call.takes)}
+    refusals = {*ALWAYS, *call.refusals, *(WITH_A_BODY if call.method == "POST" else ())}
+    answers = {"200": {"description": "结果 / the answer", "content": _json(call.answer)}}
+    return described | {"responses": answers | _refusals(*sorted(refusals))}
 
 
 def _refusals(*statuses: str) -> dict[str, Any]:
@@ -112,19 +109,18 @@ def docs_style() -> str:
 
 
 @functools.cache
-def docs_page() -> str:
+def docs_page(calls: tuple[Call, ...]) -> str:
     """The description as a page for people, Chinese first."""
-    about = description()
-    calls = [
+    about = description(calls)
+    schemas = about["components"]["schemas"]
+    sections = [
         section
         for path, methods in about["paths"].items()
         for method, call in methods.items()
-        for section in _call_section(f"{method.upper()} /v1{path}", call)
+        for section in _call_section(f"{method.upper()} /v1{path}", call, schemas)
     ]
-    messages = [
-        part for name, schema in about["components"]["schemas"].items() for part in _message(name, schema)
-    ]
-    body = "\n".join([*calls, "<h2>报文 / Messages</h2>", *messages])
+    messages = [part for name, schema in schemas.items() for part in _message(name, schema)]
+    body = "\n".join([*sections, "<h2>报文 / Messages</h2>", *messages])
     return f"""<!DOCTYPE html>
 <html lang="zh-CN">
 <head><meta charset="utf-8"><title>siterisk API v1</title>
@@ -139,10 +135,10 @@ def docs_page() -> str:
 """
 
 
-def _call_section(title: str, call: dict[str, Any]) -> Iterator[str]:
+def _call_section(title: str, call: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
     yield f"<h2><code>{_text(title)}</code> {_text(call['summary'])}</h2>"
     yield f"<p>{_text(call['description'])}</p>"
-    yield _curl(title, call)
+    yield _curl(title, call, schemas)
     rows = "".join(
         f"<tr><td>{status}</td><td>{_text(told['description'])}</td></tr>"
         for status, told in call["responses"].items()
@@ -150,12 +146,15 @@ def _call_section(title: str, call: dict[str, Any]) -> Iterator[str]:
     yield f"<table><thead><tr><th>HTTP</th><th>含义 / meaning</th></tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _curl(title: str, call: dict[str, Any]) -> str:
+def _curl(title: str, call: dict[str, Any], schemas: dict[str, Any]) -> str:
     """The call on a command line, with the key in a variable."""
     asked = f'curl -s http://127.0.0.1:3000{title.split(" ", 1)[1]} \\\n  -H "Authorization: Bearer $KEY"'
     if "requestBody" in call:
-        example = GradesRequest.model_config["json_schema_extra"]["examples"][1]  # type: ignore
-        asked += f" \\\n  -H 'Content-Type: application/json' \\\n  -d '{json.dumps(example)}'"
+        taken = call["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+        example: dict[str, Any] = next(iter(schemas[taken].get("examples", [])), {})
+        asked += (
+            f" \\\n  -H 'Content-Type: application/json' \\\n  -d '{json.dumps(example, ensure_ascii=False)}'"
+        )
     return f"<pre>{_text(asked)}</pre>"
 
 

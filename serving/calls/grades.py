@@ -1,4 +1,4 @@
-"""`/v1`: the calls that supervision systems make, as one Starlette application inside the BentoML service."""
+"""`POST /v1/grades`: the risks of projects on record."""
 
 from __future__ import annotations
 
@@ -7,52 +7,26 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import anyio.to_thread
 import numpy as np
 import pandas as pd
-from anyio import CapacityLimiter
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from data_contracts.api_messages import GradesRequest
-from data_contracts.errors import SiteriskError
+from data_contracts.api_messages import GradesAnswer, GradesRequest
 from data_contracts.moments import now
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
-from serving.api_description import description, docs_page, docs_style
 from serving.asked_moments import moment_asked
-from serving.http_errors import NotReady, error_answer, invalid_request
-from serving.ledger.decisions import Decision, decision, unknown_decision
+from serving.calls.call import MAY_SCORE, Call
+from serving.calls.parts import parts_of
+from serving.http_errors import invalid_request
 from serving.ledger.entries import CallEntry, decision_ids, decision_rows, new_call_id, policies_on
-from serving.ledger.ledger import Ledger
-from serving.live_records import LiveRecords, LiveState
+from serving.live_records import LiveState
 from serving.scorer import UNKNOWN, Scores
 
 SHANGHAI_OFFSET = "+08:00"
-SCORING_THREADS = 4
-
-
-def grades_application() -> Starlette:
-    """The application; `application.state.live` is set when the service starts."""
-    application = Starlette(
-        routes=[
-            Route("/grades", _post_grades, methods=["POST"]),
-            Route("/decisions/{decision_id}", _get_decision, methods=["GET"]),
-            Route("/openapi.json", _openapi, methods=["GET"]),
-            Route("/docs", _docs, methods=["GET"]),
-            Route("/docs.css", _docs_style, methods=["GET"]),
-        ],
-        exception_handlers={SiteriskError: _refused},
-    )
-    application.state.live = None
-    application.state.door = None
-    application.state.ledger = None
-    application.state.open_store = None
-    application.state.limiter = None
-    return application
 
 
 def parse_grades(body: bytes) -> GradesRequest:
@@ -64,43 +38,12 @@ def parse_grades(body: bytes) -> GradesRequest:
 
 
 async def answer_grades(application: Starlette, asked: GradesRequest) -> dict[str, Any]:
-    """The content of the answer to the key of this call, once the ledger holds it.
-
-    Computed in a thread so that other requests go on being taken.
-    """
-    key = key_asking()
-    live: LiveRecords | None = application.state.live
-    ledger: Ledger | None = application.state.ledger
-    if live is None or ledger is None:
-        raise NotReady(zh="服务尚未启动完成。", en="The service has not started yet.")
-    as_of = moment_asked(asked.as_of)
-    if application.state.limiter is None:
-        application.state.limiter = CapacityLimiter(SCORING_THREADS)
-    answered = functools.partial(_answered, live.state, key, asked.project_ids, as_of)
-    content, entry = await anyio.to_thread.run_sync(answered, limiter=application.state.limiter)
-    await ledger.remember(entry)
+    """The content of the answer to the key of this call, once the ledger holds it."""
+    key, parts, as_of = key_asking(), parts_of(application), moment_asked(asked.as_of)
+    answered = functools.partial(_answered, parts.live.state, key, asked.project_ids, as_of)
+    content, entry = await parts.in_thread(answered)
+    await parts.ledger.remember(entry)
     return content
-
-
-async def remembered(application: Starlette, decision_id: str) -> dict[str, Any]:
-    """What was answered then; NotFound also for a decision about a project beyond the key's scope.
-
-    The key that asked may always read again that a project was unknown to it.
-    """
-    key = key_asking()
-    live: LiveRecords | None = application.state.live
-    if live is None:
-        raise NotReady(zh="服务尚未启动完成。", en="The service has not started yet.")
-
-    def found() -> Decision:
-        state = live.state()
-        held = decision(application.state.open_store(), decision_id)
-        own = held.key_id == key.key_id and held.status == UNKNOWN
-        if not own and held.project_id not in state.jurisdictions.as_seen_by(key, [held.project_id]):
-            raise unknown_decision()
-        return held
-
-    return (await anyio.to_thread.run_sync(found)).content
 
 
 def graded(state: LiveState, project_ids: list[str], as_of: pd.Timestamp) -> dict[str, Any]:
@@ -175,27 +118,6 @@ async def _post_grades(request: Request) -> Response:
     return JSONResponse(content)
 
 
-async def _get_decision(request: Request) -> Response:
-    return JSONResponse(await remembered(request.app, request.path_params["decision_id"]))
-
-
-async def _openapi(request: Request) -> Response:
-    return JSONResponse(description())
-
-
-async def _docs(request: Request) -> Response:
-    return Response(docs_page(), media_type="text/html")
-
-
-async def _docs_style(request: Request) -> Response:
-    return Response(docs_style(), media_type="text/css")
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, SiteriskError)
-    return error_answer(error)
-
-
 def _stamp(moment: pd.Timestamp) -> str:
     return moment.isoformat() + SHANGHAI_OFFSET
 
@@ -203,3 +125,19 @@ def _stamp(moment: pd.Timestamp) -> str:
 def _plain(values: np.ndarray) -> list[float | None]:
     """Floats that JSON can hold: a missing one is None."""
     return [None if math.isnan(value) else value for value in values.tolist()]
+
+
+CALLS = (
+    Call(
+        method="POST",
+        path="/grades",
+        name="grades",
+        summary="项目风险 / risks of projects",
+        description="按给出的顺序为每个项目编号返回一条结果；未知项目也有一条，风险为空。 "
+        "One result for each id in the order given; an unknown project keeps its result, with null risks.",
+        handler=_post_grades,
+        takes=GradesRequest,
+        answer=GradesAnswer,
+        roles=MAY_SCORE,
+    ),
+)

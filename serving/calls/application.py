@@ -1,0 +1,59 @@
+"""`/v1`: the calls that supervision systems make, as one Starlette application inside the BentoML service."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from data_contracts.errors import SiteriskError
+from serving.access.doorkeeper import OPEN
+from serving.access.keys import Role
+from serving.calls import decisions, grades
+from serving.calls.call import EVERY_ROLE, MAY_SCORE, Call, CallBook
+from serving.calls.description import description, docs_page, docs_style
+from serving.http_errors import error_answer
+
+PLAIN_ROUTE = "/grades"
+"""BentoML's own route of the call /v1/grades."""
+
+EVERY_CALL: tuple[Call, ...] = (*grades.CALLS, *decisions.CALLS)
+_METRICS_ROLES: frozenset[Role] = frozenset({"report", "administer"})
+_BESIDE = dict.fromkeys((*OPEN, "/", "/v1/docs", "/v1/docs.css", "/v1/openapi.json"), EVERY_ROLE) | {
+    PLAIN_ROUTE: MAY_SCORE,
+    "/metrics": _METRICS_ROLES,
+}
+CALL_BOOK = CallBook(EVERY_CALL, _BESIDE)
+
+
+def v1_application() -> Starlette:
+    """The application; `application.state` gets its `parts` and its `door` when the service starts."""
+    application = Starlette(
+        routes=[
+            *(call.route for call in EVERY_CALL),
+            Route("/openapi.json", _openapi, methods=["GET"]),
+            Route("/docs", _docs, methods=["GET"]),
+            Route("/docs.css", _docs_style, methods=["GET"]),
+        ],
+        exception_handlers={SiteriskError: _refused},
+    )
+    application.state.parts = application.state.door = None
+    return application
+
+
+async def _openapi(request: Request) -> Response:
+    return JSONResponse(description(EVERY_CALL))
+
+
+async def _docs(request: Request) -> Response:
+    return Response(docs_page(EVERY_CALL), media_type="text/html")
+
+
+async def _docs_style(request: Request) -> Response:
+    return Response(docs_style(), media_type="text/css")
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, SiteriskError)
+    return error_answer(error)
