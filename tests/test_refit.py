@@ -16,10 +16,11 @@ from features.catalogue import load_catalogue
 from features.fact_index import FactIndex
 from tests.outcome_city import outcome_city
 from training.contenders import Fitting
-from training.head_model import BOOSTER, SCORECARD, raw_scores
+from training.head_model import BOOSTER, SCORECARD
 from training.head_rows import City
 from training.head_training import HeadTraining
 from training.heads import BOOSTED, PLAIN, TREES, load_heads
+from training.raw_scores import RawScores
 from training.splits import TestDates, evaluation_split
 
 (HAZARD,) = load_heads(only=["hazard"])
@@ -55,7 +56,9 @@ def test_as_many_trees_are_fitted_on_both_slices(fitting: Fitting) -> None:
     older, refitted = fitting.read(files), fitting.read(fitting.refitted(files))
     assert older.trees is not None and refitted.trees is not None
     expected = on_both_slices(fitting, older.trees.num_trees())
-    found, by_lightgbm = (raw_scores(trees, fitting.later.features) for trees in (refitted.trees, expected))
+    found, by_lightgbm = (
+        RawScores.compiled(trees).of(fitting.later.features) for trees in (refitted.trees, expected)
+    )
     np.testing.assert_array_equal(found, by_lightgbm)
 
 
@@ -76,7 +79,8 @@ def test_trees_on_a_scorecard_begin_from_the_same_one_again(fitting: Fitting) ->
     both = np.concatenate([fitting.older.features, fitting.later.features])
     begins_at = replace(older, trees=None).log_odds(both)
     expected = on_both_slices(fitting, older.trees.num_trees(), begins_at)
-    np.testing.assert_array_equal(raw_scores(refitted.trees, both), raw_scores(expected, both))
+    scores = [RawScores.compiled(trees).of(both) for trees in (refitted.trees, expected)]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_a_scorecard_which_has_seen_both_slices_stays_as_it_is(fitting: Fitting) -> None:

@@ -79,11 +79,15 @@ class Tree:
 
 @dataclass(frozen=True)
 class BoosterTrees:
-    """All trees of a booster; `scores` is how many numbers it gives to a row (1 but for several classes)."""
+    """All trees of a booster; `scores` is how many numbers it gives to a row (1 but for several classes).
+
+    `is_averaged`: its raw score is the mean of its trees, not their sum (random forests).
+    """
 
     features: int
     scores: int
     trees: tuple[Tree, ...]
+    is_averaged: bool = False
 
     @property
     def is_linear(self) -> bool:
@@ -99,6 +103,7 @@ def booster_trees(text: str) -> BoosterTrees:
         features=int(said["max_feature_idx"]) + 1,
         scores=int(said["num_tree_per_iteration"]),
         trees=tuple(_tree(_said(block)) for block in blocks),
+        is_averaged="\naverage_output" in head,
     )
 
 

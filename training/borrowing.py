@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.progress import Progress
-from training.head_model import BORROWED, raw_scores
+from training.head_model import BORROWED
 from training.head_rows import HeadRows, Slice
+from training.raw_scores import RawScores
 from training.splits import Split
 from training.trees import BinnedRows, Labelled, fit_trees
 
@@ -35,13 +36,11 @@ class Lent:
 
     def out_of_fold(self, project_id: pd.Series, features: np.ndarray) -> np.ndarray:
         """The log-odds of each row by the trees that have not seen its project."""
-        import lightgbm
-
         half = _half(project_id)
         found = np.empty(len(half))
         for number, text in enumerate(self.trees):
             rows = half == number
-            found[rows] = raw_scores(lightgbm.Booster(model_str=text), features[rows])
+            found[rows] = RawScores.from_text(text).of(features[rows])
         return found
 
 

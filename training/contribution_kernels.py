@@ -70,7 +70,7 @@ def fill_tables(groups, paths, values):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _is_among(words, value):  # type: ignore[no-untyped-def]
+def is_among(words, value):  # type: ignore[no-untyped-def]
     """Whether a value, without what stands behind the point, is in a set of categories."""
     if not -1 < value < 32 * len(words):
         return False
@@ -85,7 +85,7 @@ def decide(nodes, node, values, left):  # type: ignore[no-untyped-def]
     if kind == CATEGORIES:
         words = nodes.words[nodes.first_words[node] : nodes.last_words[node]]
         for i in range(len(left)):
-            left[i] = _is_among(words, values[i])
+            left[i] = is_among(words, values[i])
     elif kind == THRESHOLD and missing_left:
         for i in range(len(left)):
             left[i] = not values[i] > threshold
@@ -194,7 +194,7 @@ def _goes_left(nodes, node, value):  # type: ignore[no-untyped-def]
     """As `decide` for one row: 1 or 0."""
     kind = nodes.kinds[node]
     if kind == CATEGORIES:
-        return int(_is_among(nodes.words[nodes.first_words[node] : nodes.last_words[node]], value))
+        return int(is_among(nodes.words[nodes.first_words[node] : nodes.last_words[node]], value))
     if np.isnan(value) or (kind == THRESHOLD_BUT_ZERO and value == 0):
         return int(nodes.missing_left[node])
     return int(value <= nodes.thresholds[node])

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_contracts.errors import ModelInvalid
-from training.block_predictions import in_blocks
+from training.raw_scores import RawScores
 from training.scorecard import Scorecard
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class HeadModel:
     trees: lightgbm.Booster | None = None
     held_at: Mapping[str, float] = field(default_factory=dict)
     _tables: dict[int, TreeContributions] = field(default_factory=dict, repr=False, compare=False)
+    _scores: dict[int, RawScores] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_files(cls, name: str, features: Sequence[str], files: Mapping[str, bytes]) -> HeadModel:
@@ -77,7 +78,7 @@ class HeadModel:
         if self.scorecard is not None:
             total += self.scorecard.log_odds(features, self.features, self._lent(features))
         if self.trees is not None:
-            total += raw_scores(self.trees, features)
+            total += self._scores_of(self.trees).of(features)
         return total
 
     def risk(self, features: np.ndarray) -> np.ndarray:
@@ -107,8 +108,14 @@ class HeadModel:
             return None
         total = np.zeros(len(features))
         for booster in self.borrowed:
-            total += raw_scores(booster, features)
+            total += self._scores_of(booster).of(features)
         return total / len(self.borrowed)
+
+    def _scores_of(self, booster: lightgbm.Booster) -> RawScores:
+        """The compiled trees of a booster, made once a model."""
+        if id(booster) not in self._scores:
+            self._scores[id(booster)] = RawScores.compiled(booster)
+        return self._scores[id(booster)]
 
     def _explained(self, boosters: tuple[lightgbm.Booster, ...]) -> list[TreeContributions]:
         """The tables of the boosters, made once a model."""
@@ -129,13 +136,6 @@ def held(features: np.ndarray, names: Sequence[str], held_at: Mapping[str, float
         if name in held_at:
             features[:, place] = held_at[name]
     return features
-
-
-def raw_scores(booster: lightgbm.Booster, features: np.ndarray) -> np.ndarray:
-    """The raw score of each row of `features`."""
-    if not len(features):
-        return np.empty(0)
-    return in_blocks(booster, features, raw_score=True)
 
 
 def calibrated(log_odds: np.ndarray, slope: float, intercept: float) -> np.ndarray:

@@ -1,12 +1,11 @@
 """A booster laid out for looking up: its nodes, and for each group of leaves a table of contributions.
 
-Everything is a flat array, so that one call does all trees. `x_bounds[i]` to `x_bounds[i + 1]` are the x of i.
+Everything is a flat array, as in `tree_nodes`. `x_bounds[i]` to `x_bounds[i + 1]` are the x of i.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,24 +14,10 @@ from numpy.typing import NDArray
 from training import contribution_kernels as kernels
 from training.booster_trees import BoosterTrees, Tree
 from training.leaf_groups import GroupedLeaf, LeafGroup, TooManyFeatures, leaf_groups
+from training.tree_nodes import Floats, Ints, Nodes, bounds, nodes_of, used_features
 
 # 256 MB. 300 trees of 31 leaves, 6 deep, take 13; whoever has more is explained by LightGBM itself.
 MOST_VALUES = 1 << 25
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-
-class Nodes(NamedTuple):
-    """What each node asks: of which of the features that split, and how (see `Tree`)."""
-
-    columns: Ints
-    kinds: Ints
-    thresholds: Floats
-    missing_left: NDArray[np.bool_]
-    first_words: Ints
-    last_words: Ints
-    words: Ints
 
 
 class Groups(NamedTuple):
@@ -78,31 +63,13 @@ class _Paths(NamedTuple):
 def leaf_tables(booster: BoosterTrees) -> LeafTables:
     """Lay a booster out; raises TooManyFeatures where its tables would be too large."""
     by_tree = [list(leaf_groups(tree)) for tree in booster.trees]
-    used = np.array(sorted({feature for tree in booster.trees for feature in tree.features}), np.int64)
+    used = used_features(booster.trees)
     groups = _groups(booster.trees, by_tree, used)
     if groups.table_bounds[-1] > MOST_VALUES:
         raise TooManyFeatures
     values = np.zeros(int(groups.table_bounds[-1]))
     kernels.fill_tables(groups, _paths([group for groups in by_tree for group in groups]), values)
-    return LeafTables(used, _nodes(booster.trees, used), groups, values)
-
-
-def _nodes(trees: Sequence[Tree], used: Ints) -> Nodes:
-    nodes = [(tree, node) for tree in trees for node in range(len(tree.features))]
-    sets, before = [], 0
-    for tree in trees:
-        own = map(tree.categories, range(len(tree.features)))
-        sets += [(before + first, before + last) for first, last in own]
-        before += len(tree.category_words)
-    return Nodes(
-        columns=np.searchsorted(used, [tree.features[node] for tree, node in nodes]),
-        kinds=np.array([tree.kind(node) for tree, node in nodes], np.int64),
-        thresholds=np.array([tree.thresholds[node] for tree, node in nodes], np.float64),
-        missing_left=np.array([tree.missing_left(node) for tree, node in nodes], np.bool_),
-        first_words=np.array([first for first, _ in sets], np.int64),
-        last_words=np.array([last for _, last in sets], np.int64),
-        words=np.array([word for tree in trees for word in tree.category_words], np.int64),
-    )
+    return LeafTables(used, nodes_of(booster.trees, used), groups, values)
 
 
 def _groups(trees: Sequence[Tree], by_tree: Sequence[list[LeafGroup]], used: Ints) -> Groups:
@@ -110,13 +77,13 @@ def _groups(trees: Sequence[Tree], by_tree: Sequence[list[LeafGroup]], used: Int
     answers = [answer for group in groups for answer in group.answers]
     steps = [step for answer in answers for step in answer]
     return Groups(
-        node_bounds=_bounds(len(tree.features) for tree in trees),
-        group_bounds=_bounds(len(groups) for groups in by_tree),
-        answer_bounds=_bounds(len(group.answers) for group in groups),
-        table_bounds=_bounds(len(group.features) << len(group.answers) for group in groups),
-        feature_bounds=_bounds(len(group.features) for group in groups),
+        node_bounds=bounds(len(tree.features) for tree in trees),
+        group_bounds=bounds(len(groups) for groups in by_tree),
+        answer_bounds=bounds(len(group.answers) for group in groups),
+        table_bounds=bounds(len(group.features) << len(group.answers) for group in groups),
+        feature_bounds=bounds(len(group.features) for group in groups),
         feature_columns=np.searchsorted(used, [feature for group in groups for feature in group.features]),
-        step_bounds=_bounds(len(answer) for answer in answers),
+        step_bounds=bounds(len(answer) for answer in answers),
         step_nodes=np.array([node for node, _ in steps], np.int64),
         step_flips=np.array([0 if left else 255 for _, left in steps], np.uint8),
     )
@@ -126,15 +93,11 @@ def _paths(groups: Sequence[LeafGroup]) -> _Paths:
     leaves: list[GroupedLeaf] = [leaf for group in groups for leaf in group.leaves]
     path = [passed for leaf in leaves for passed in leaf.path]
     return _Paths(
-        leaf_bounds=_bounds(len(group.leaves) for group in groups),
+        leaf_bounds=bounds(len(group.leaves) for group in groups),
         leaf_values=np.array([leaf.value for leaf in leaves], np.float64),
-        path_bounds=_bounds(len(leaf.path) for leaf in leaves),
+        path_bounds=bounds(len(leaf.path) for leaf in leaves),
         places=np.array([passed.place for passed in path], np.int64),
         masks=np.array([passed.mask for passed in path], np.int64),
         wanted=np.array([passed.wanted for passed in path], np.int64),
         shares=np.array([passed.share for passed in path], np.float64),
     )
-
-
-def _bounds(sizes: Iterable[int]) -> Ints:
-    return np.array([0, *itertools.accumulate(sizes)], np.int64)
