@@ -83,11 +83,11 @@ def main() -> None:
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed: apt-get install wrk")
     with tempfile.TemporaryDirectory(prefix="siterisk-benchmark-") as folder, ExitStack() as stack:
-        home = given.home or _made_home(Path(folder), given.projects)
+        home = given.home or made_home(Path(folder), given.projects)
         environ = {"SITERISK_HOME": str(home), "SITERISK_PORT": str(free_port("127.0.0.1", 3510))}
         settings = load_settings(environ, Path(folder))
         model = load_champion(settings.home)
-        key, ids = _key(settings), _active(settings)
+        key, ids = new_key(settings), active_sites(settings)
         stack.enter_context(running_service(settings, Path(folder) / "service.log"))
         idle = stack.enter_context(_idle_service(Path(folder)))
         ready = stack.enter_context(_mlflow_server(Path(folder), model))
@@ -106,7 +106,7 @@ def main() -> None:
     _print(seen, bulk, len(ids))
 
 
-def _made_home(folder: Path, projects: int) -> Path:
+def made_home(folder: Path, projects: int) -> Path:
     """The home of a new installation: a city of six years, its store, a champion trained on it."""
     home = folder / "home"
     variables = os.environ | {"SITERISK_HOME": str(home), "SITERISK_MLRUNS": str(folder / "mlruns")}
@@ -126,7 +126,7 @@ def _made_home(folder: Path, projects: int) -> Path:
     return home
 
 
-def _key(settings: Settings) -> str:
+def new_key(settings: Settings) -> str:
     at = now().to_pydatetime()
     with RecordStore.open(settings.store_url) as store:
         _, token = add_key(
@@ -142,7 +142,7 @@ def _key(settings: Settings) -> str:
     return token
 
 
-def _active(settings: Settings) -> list[str]:
+def active_sites(settings: Settings) -> list[str]:
     """The sites that are started and not finished."""
     with RecordStore.open(settings.store_url, create=False) as store:
         newest = store.read("projects").drop_duplicates("project_id", keep="last")
@@ -218,27 +218,34 @@ def _measured(
     targets: list[Target], ids: list[str], folder: Path, seconds: int, rounds: int
 ) -> dict[str, list[dict[str, float]]]:
     """What wrk saw of each target, round by round; the first, which warms up, is left out."""
-    scripts = {target.name: folder / f"{target.name}.lua" for target in targets}
-    listed = ", ".join(json.dumps(one) for one in ids)
-    for target in targets:
-        key = f'wrk.headers["Authorization"] = "Bearer {target.key}"' if target.key else ""
-        scripts[target.name].write_text(SCRIPT % {"ids": listed, "body": target.body, "key": key})
+    scripts = {target.name: wrk_script(folder, target, ids) for target in targets}
     seen: dict[str, list[dict[str, float]]] = {target.name: [] for target in targets}
     for turn in range(rounds + 1):
         for target in targets:
-            found = _wrk(target.url, scripts[target.name], seconds if turn else 2)
+            found = asked_by_wrk(target.url, scripts[target.name], seconds if turn else 2)
             if turn:
                 seen[target.name].append(found)
     return seen
 
 
-def _wrk(url: str, script: Path, seconds: int) -> dict[str, float]:
+def wrk_script(folder: Path, target: Target, ids: list[str]) -> Path:
+    """The program by which wrk asks a target about one project after another."""
+    key = f'wrk.headers["Authorization"] = "Bearer {target.key}"' if target.key else ""
+    script = folder / f"{target.name}.lua"
+    listed = ", ".join(json.dumps(one) for one in ids)
+    script.write_text(SCRIPT % {"ids": listed, "body": target.body, "key": key})
+    return script
+
+
+def asked_by_wrk(url: str, script: Path, seconds: int) -> dict[str, float]:
+    """Requests a second, and latencies in milliseconds; ends the program where any request failed."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script), url]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout.strip().splitlines()[-1])
     if told["faults"]:
         raise SystemExit(f"{url}: {told['faults']} of {told['requests']} requests failed\n{done.stdout}")
     return {
+        "requests": told["requests"],
         "rps": told["requests"] / told["us"] * 1e6,
         "p50_ms": told["p50"] / 1000,
         "p99_ms": told["p99"] / 1000,
