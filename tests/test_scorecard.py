@@ -10,7 +10,7 @@ import pytest
 from scipy.special import expit
 
 from data_contracts.errors import ModelInvalid
-from training.card_inputs import CardRows, scores_of
+from training.card_inputs import ROWS_FOR_SCORES, CardRows, scores_of
 from training.head_model import BORROWED, CALIBRATION, SCORECARD, HeadModel
 from training.model_folder import as_json
 from training.normal_scores import NormalScores
@@ -140,6 +140,18 @@ def test_normal_scores_keep_the_order_and_a_missing_value_is_the_middle() -> Non
     at = scores.at(np.array([0.1, 1.0, 5.0, np.nan, 1e9]))
     assert at[0] < at[1] < at[2] <= at[4] and at[3] == 0.0
     assert NormalScores.of(np.full(10, 3.0)) is None and NormalScores.of(np.full(10, np.nan)) is None
+
+
+def test_scores_of_many_rows_are_those_of_evenly_spaced_ones() -> None:
+    features = np.random.default_rng(5).normal(size=(2 * ROWS_FOR_SCORES, 2))
+    found, thinned = scores_of(features, [0]), scores_of(features[::3], [0])
+    assert list(found) == [1]
+    asked = np.array([np.nan, -2.0, 0.0, 0.3, 9.0])
+    np.testing.assert_array_equal(found[1].at(asked), thinned[1].at(asked))
+    few = scores_of(features[: ROWS_FOR_SCORES - 1])
+    np.testing.assert_array_equal(
+        few[0].at(asked), NormalScores.of(features[: ROWS_FOR_SCORES - 1, 0]).at(asked)
+    )
 
 
 def test_measures_of_strictness_are_held_when_a_site_is_scored() -> None:

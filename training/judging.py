@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +68,20 @@ def chosen_by(candidates: Mapping[str, Mapping[str, float]], models: Sequence[st
     )
 
 
+def taken(chosen: str, held: Verdict, models: Collection[str]) -> str:
+    """The contender that is taken: the head's own scorecard where the one chosen may be worse than one (TRN008).
+
+    >>> from training.check_list import HOLDS_AGAINST_SCORECARD
+    >>> taken("trees", HOLDS_AGAINST_SCORECARD.failed("", ""), ["trees", "scorecard"])
+    'scorecard'
+    >>> taken("trees", HOLDS_AGAINST_SCORECARD.passed("", ""), ["trees", "scorecard"])
+    'trees'
+    """
+    if held.state != "failed":
+        return chosen
+    return BORROWING if BORROWING in models else PLAIN
+
+
 def _averaged(kind: str, tried: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     rows = [told["counts"]["test_rows"] for told in tried]
     figures = [told["figures"]["contenders"][kind] for told in tried]
@@ -124,8 +138,7 @@ class Judge:
         )
         measured = MeasuredRows(rows, seed=self.city.seed)
         held = holds_against_scorecard({"judged": chosen, "gains": measured.gains(chosen)})
-        if held.state == "failed":
-            chosen = BORROWING if BORROWING in models else PLAIN
+        chosen = taken(chosen, held, models)
         evaluation = measured.evaluation(chosen) | self._of_windows(test)
         model = models[chosen]
         checks = [*method, *result_verdicts(evaluation), self._monotone(model, test)]
