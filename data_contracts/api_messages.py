@@ -145,6 +145,7 @@ class DecisionAnswer(BaseModel):
     )
     catalogue_hash: str = Field(description="特征目录摘要。 Digest of the feature catalogue.")
     store_version: int
+    siterisk_version: str = Field(description="答复时的程序版本。 The program that answered.")
     result: SiteRisk
     features: dict[str, float | None] | None = Field(
         description="当时的特征值；项目未知时为空。 The feature values it rests on; null for an unknown project."

@@ -33,11 +33,16 @@ def access_tables(metadata: sa.MetaData) -> None:
 
 
 def ledger_tables(metadata: sa.MetaData) -> None:
-    """What was answered: a row a call and a row a project, and the names of the features that are kept as numbers.
+    """What was answered: a row a call, its projects in blocks, and the names of the features kept as numbers.
 
-    `answer` is the project's result as it was given, as JSON. `features` are float64 in the order of the
-    catalogue's names, little-endian and compressed by zlib; missing for a project that was not on file. Times
-    are Shanghai wall time.
+    `kind` is the call's name and `asked` its request, as JSON, without projects and `as_of`; `store_loaded_at`
+    is when the newest of the records that it saw was stored, missing for an empty store. Times are Shanghai wall time.
+
+    A block holds the call's projects from place `first` on, counted from 0. A row a project with an index by
+    project would be written all over that index: ten thousand pages for a call of ten thousand. `project_ids` is
+    a JSON list that SQL can search, and has an index where it names one project. `answers` are the results as they
+    were given, a JSON list; `features` are float64, little-endian, feature by feature in the order of the catalogue's
+    names, NaN throughout for a project that was not on file, missing if none was. Both are compressed by Zstandard.
     """
     sa.Table(
         "ledger_catalogues",
@@ -49,6 +54,8 @@ def ledger_tables(metadata: sa.MetaData) -> None:
         "ledger_calls",
         metadata,
         sa.Column("call_id", sa.Text, primary_key=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("asked", sa.Text, nullable=False),
         sa.Column("asked_at", sa.DateTime, nullable=False),
         sa.Column("key_id", sa.Text, nullable=False),
         sa.Column("as_of", sa.DateTime, nullable=False),
@@ -56,15 +63,22 @@ def ledger_tables(metadata: sa.MetaData) -> None:
         sa.Column("policies", sa.Text, nullable=False),
         sa.Column("catalogue_hash", sa.Text, nullable=False),
         sa.Column("store_version", sa.BigInteger, nullable=False),
+        sa.Column("store_loaded_at", sa.DateTime),
+        sa.Column("siterisk_version", sa.Text, nullable=False),
+    )
+    projects, rows = (
+        sa.Column("project_ids", sa.Text, nullable=False),
+        sa.Column("rows", sa.Integer, nullable=False),
     )
     sa.Table(
-        "decisions",
+        "ledger_blocks",
         metadata,
-        sa.Column("decision_id", sa.Text, primary_key=True),
-        sa.Column("call_id", sa.Text, nullable=False),
-        sa.Column("project_id", sa.Text, nullable=False),
-        sa.Column("status", sa.Text, nullable=False),
-        sa.Column("answer", sa.Text, nullable=False),
+        sa.Column("call_id", sa.Text, primary_key=True),
+        sa.Column("first", sa.Integer, primary_key=True, autoincrement=False),
+        rows,
+        projects,
+        sa.Column("answers", sa.LargeBinary, nullable=False),
         sa.Column("features", sa.LargeBinary),
-        sa.Index("decisions_by_project", "project_id"),
+        sa.Index("ledger_blocks_of_one", projects, sqlite_where=rows == 1, postgresql_where=rows == 1),
+        sa.Index("ledger_blocks_of_more", "call_id", sqlite_where=rows > 1, postgresql_where=rows > 1),
     )

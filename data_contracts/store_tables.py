@@ -10,10 +10,10 @@ from data_contracts.contract import TableContract, contracts
 from data_contracts.errors import StoreUnavailable
 from data_contracts.service_tables import access_tables, ledger_tables
 
-LAYOUT = 1
+LAYOUT = 2
 """Number of the store's own layout. A change of the tables below raises it and adds a step to MIGRATIONS."""
 
-MIGRATIONS: dict[int, str] = {}
+MIGRATIONS: dict[int, str] = {1: "DROP TABLE IF EXISTS decisions"}  # the ledger of layout 1 was never in use
 """SQL that turns a store of layout n into n + 1. Columns that a contract gained are added without one."""
 
 SQL_TYPES: dict[str, type[sa.types.TypeEngine]] = {

@@ -16,6 +16,7 @@ from data_contracts.record_store import RecordStore
 from data_contracts.store_tables import store_table
 from serving.command_line.service_commands import free_port
 from serving.command_line.service_process import address, post_json, running_service
+from serving.ledger.entries import unpacked
 from serving.settings import load_settings
 from tests.running_city import eventually, usual_key
 from tests.small_city import SmallCity
@@ -68,7 +69,7 @@ def test_every_answer_of_a_killed_service_is_in_the_ledger(running_city: SmallCi
     told = [site for caller in callers for site in caller.told]
     assert len(told) >= ANSWERS_BEFORE_THE_END
     with RecordStore.open(running_city.store_url) as store, store.engine.connect() as connection:
-        rows = connection.execute(sa.select(store_table("decisions").c["decision_id", "answer"]))
-        held = {decision_id: json.loads(answer) for decision_id, answer in rows}
+        answers = connection.scalars(sa.select(store_table("ledger_blocks").c.answers))
+        held = {site["decision_id"]: site for packed in answers for site in json.loads(unpacked(packed))}
     assert all(held[site["decision_id"]] == site for site in told)
     assert len({site["decision_id"] for site in told}) == len(told)

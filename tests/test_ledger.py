@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from data_contracts.api_messages import DecisionAnswer
@@ -17,14 +20,25 @@ from data_contracts.record_store import RecordStore
 from data_contracts.store_connection import connected, writing
 from data_contracts.store_tables import store_table
 from features.catalogue import load_catalogue
+from serving.ledger import entries
 from serving.ledger import ledger as ledger_module
-from serving.ledger.decisions import decision
-from serving.ledger.entries import CallEntry, decision_ids, decision_rows, new_call_id, policies_on
+from serving.ledger.decisions import decision, decisions_about
+from serving.ledger.entries import (
+    ROWS_A_BLOCK,
+    CallEntry,
+    blocks_of,
+    decision_ids,
+    new_call_id,
+    policies_on,
+    unpacked,
+    unpacked_features,
+)
 from serving.ledger.ledger import Ledger, LedgerUnavailable
 from tests.running_city import eventually, new_key
 from tests.small_city import SmallCity
 
 DAY = dt.datetime(2026, 3, 1)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 FEATURES = pd.DataFrame({"a": [0.1], "b": [np.nan]})
 
 
@@ -38,12 +52,16 @@ def entry_of(*project_ids: str) -> CallEntry:
         )
     ]
     call = {
-        **{"call_id": call_id, "asked_at": DAY, "key_id": "0a1b2c3d", "as_of": DAY},
-        **{"model_sha256": "m", "policies": policies_on(DAY.date())},
-        **{"catalogue_hash": "c", "store_version": 3},
+        **{"call_id": call_id, "kind": "grades", "asked": "{}", "asked_at": DAY, "key_id": "0a1b2c3d"},
+        **{"as_of": DAY, "model_sha256": "m", "policies": policies_on(DAY.date()), "catalogue_hash": "c"},
+        **{"store_version": 3, "store_loaded_at": DAY, "siterisk_version": "0"},
     }
     known = np.arange(len(project_ids)) == 0
-    return CallEntry(call, decision_rows(call_id, results, known, FEATURES), "c", ("a", "b"))
+    return CallEntry(call, blocks_of(call_id, results, known, FEATURES), "c", ("a", "b"))
+
+
+def ids_of(entry: CallEntry) -> list[str]:
+    return decision_ids(entry.call["call_id"], len(entry))
 
 
 def remember(ledger: Ledger, *entries: CallEntry) -> list[Any]:
@@ -53,9 +71,9 @@ def remember(ledger: Ledger, *entries: CallEntry) -> list[Any]:
     return asyncio.run(all_at_once())
 
 
-def ids_in(store: RecordStore) -> set[str]:
+def calls_in(store: RecordStore) -> set[str]:
     with store.engine.connect() as connection:
-        return set(connection.scalars(sa.select(store_table("decisions").c.decision_id)))
+        return set(connection.scalars(sa.select(store_table("ledger_blocks").c.call_id)))
 
 
 def test_a_remembered_decision_is_read_again_as_it_was(store: RecordStore) -> None:
@@ -64,7 +82,7 @@ def test_a_remembered_decision_is_read_again_as_it_was(store: RecordStore) -> No
     ledger.start()
     assert remember(ledger, entry) == [None]
     ledger.stop()
-    first, second = (decision(store, str(row["decision_id"])).content for row in entry.decisions)
+    first, second = (decision(store, one).content for one in ids_of(entry))
     assert first["features"] == {"a": 0.1, "b": None}
     assert first["result"]["project_id"] == "P1"
     assert second["features"] is None
@@ -72,6 +90,43 @@ def test_a_remembered_decision_is_read_again_as_it_was(store: RecordStore) -> No
     assert {"inherent_grade", "input_requirements", "risk_matrix"} <= set(first["policies"])
     with pytest.raises(NotFound):
         decision(store, "0" * 30)
+
+
+@given(results=st.lists(st.tuples(st.text(max_size=4), st.booleans(), FLOATS, FLOATS), min_size=1))
+def test_what_blocks_hold_comes_back_to_the_last_bit(results: list[tuple[str, bool, float, float]]) -> None:
+    known = np.array([is_known for _, is_known, _, _ in results])
+    told = [{"project_id": project_id, "risk": a} for project_id, _, a, _ in results]
+    features = pd.DataFrame(
+        [cells for _, is_known, *cells in results if is_known], columns=["a", "b"], dtype="f8"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(entries, "ROWS_A_BLOCK", 3)
+        blocks = blocks_of("0", told, known, features)
+    assert [result for block in blocks for result in json.loads(unpacked(block["answers"]))] == told
+    read = [
+        np.full((block["rows"], 2), np.nan)
+        if block["features"] is None
+        else unpacked_features(block["features"], block["rows"])
+        for block in blocks
+    ]
+    assert np.concatenate(read)[known].tobytes() == features.to_numpy("f8").tobytes()
+
+
+def test_the_decisions_about_a_project_are_found_among_those_of_many(store: RecordStore) -> None:
+    odd = "nul\0 50%_/ 'quote\" 工地"
+    many = entry_of(*(f"P{row}" for row in range(ROWS_A_BLOCK)), odd, "P1")
+    entries = entry_of("P1"), many, entry_of(odd), entry_of("P2")
+    ledger = Ledger(lambda: store)
+    ledger.start()
+    assert remember(ledger, *entries) == [None] * 4
+    ledger.stop()
+    ids = list(map(ids_of, entries))
+    assert decisions_about(store, "P1") == sorted([ids[0][0], ids[1][1], ids[1][-1]])
+    assert decisions_about(store, odd) == sorted([ids[1][-2], ids[2][0]])
+    assert decisions_about(store, "p1") == []
+    assert decision(store, ids[1][-2]).project_id == odd
+    with pytest.raises(NotFound):
+        decision(store, f"{ids[1][0][:-4]}{len(many):04x}")
 
 
 def test_calls_that_wait_together_are_written_together(store: RecordStore) -> None:
@@ -86,19 +141,19 @@ def test_calls_that_wait_together_are_written_together(store: RecordStore) -> No
     asyncio.run(before_it_starts())
     ledger.stop()
     assert ledger.transactions == 1
-    assert ids_in(store) == {str(entry.decisions[0]["decision_id"]) for entry in entries}
+    assert calls_in(store) == {entry.call["call_id"] for entry in entries}
 
 
 def test_a_call_that_cannot_be_written_is_refused_alone(store: RecordStore) -> None:
     good, bad = entry_of("P1"), entry_of("P2")
-    twice = CallEntry(bad.call, [*bad.decisions, *bad.decisions], "c", ("a", "b"))
+    twice = CallEntry(bad.call, [*bad.blocks, *bad.blocks], "c", ("a", "b"))
     ledger = Ledger(lambda: store)
     ledger.start()
     written, refused = remember(ledger, good, twice)
     ledger.stop()
     assert written is None
     assert isinstance(refused, LedgerUnavailable)
-    assert ids_in(store) == {good.decisions[0]["decision_id"]}
+    assert calls_in(store) == {good.call["call_id"]}
 
 
 def test_a_store_that_is_gone_means_refused_and_later_calls_are_written(tmp_path: Path) -> None:

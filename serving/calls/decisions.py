@@ -25,7 +25,7 @@ def decision_for(key: AccessKey, parts: Parts, decision_id: str) -> Decision:
     """
     state = parts.live.state()
     held = decision(parts.open_store(), decision_id)
-    own = held.key_id == key.key_id and held.status == UNKNOWN
+    own = held.key_id == key.key_id and held.result["status"] == UNKNOWN
     if not own and held.project_id not in state.jurisdictions.as_seen_by(key, [held.project_id]):
         raise unknown_decision()
     return held

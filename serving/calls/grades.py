@@ -22,10 +22,12 @@ from serving.asked_moments import moment_asked
 from serving.calls.call import MAY_SCORE, Call
 from serving.calls.parts import parts_of
 from serving.http_errors import invalid_request
-from serving.ledger.entries import CallEntry, decision_ids, decision_rows, new_call_id, policies_on
+from serving.ledger.basis import basis_of
+from serving.ledger.entries import CallEntry, blocks_of, decision_ids, new_call_id
 from serving.live_records import LiveState
 from serving.scorer import UNKNOWN, Scores
 
+KIND = "grades"
 SHANGHAI_OFFSET = "+08:00"
 
 
@@ -40,7 +42,7 @@ def parse_grades(body: bytes) -> GradesRequest:
 async def answer_grades(application: Starlette, asked: GradesRequest) -> dict[str, Any]:
     """The content of the answer to the key of this call, once the ledger holds it."""
     key, parts, as_of = key_asking(), parts_of(application), moment_asked(asked.as_of)
-    answered = functools.partial(_answered, parts.live.state, key, asked.project_ids, as_of)
+    answered = functools.partial(_answered, parts.live.state, key, asked, as_of)
     content, entry = await parts.in_thread(answered)
     await parts.ledger.remember(entry)
     return content
@@ -48,8 +50,26 @@ async def answer_grades(application: Starlette, asked: GradesRequest) -> dict[st
 
 def graded(state: LiveState, project_ids: list[str], as_of: pd.Timestamp) -> dict[str, Any]:
     """One result for each id in the order given, as plain numbers, missing ones None."""
-    moments = np.full(len(project_ids), np.datetime64(as_of, "us"))
-    return _content(state, project_ids, as_of, state.scorer.scores(project_ids, moments))
+    return _content(state, project_ids, as_of, _scores(state, project_ids, as_of))
+
+
+def answered_from(
+    state: LiveState, key: AccessKey, asked: GradesRequest, as_of: pd.Timestamp
+) -> tuple[dict[str, Any], Scores]:
+    """The content for a key, from one state alone, and what it rests on: the same whenever it is computed.
+
+    A project beyond the key's scope is UNKNOWN to it. Decisions have no number yet.
+    """
+    seen = state.jurisdictions.as_seen_by(key, asked.project_ids)
+    scores = _scores(state, seen, as_of)
+    content = _content(state, seen, as_of, scores)
+    for result, project_id in zip(content["results"], asked.project_ids, strict=True):
+        result["project_id"] = project_id
+    return content, scores
+
+
+def _scores(state: LiveState, project_ids: list[str], as_of: pd.Timestamp) -> Scores:
+    return state.scorer.scores(project_ids, np.full(len(project_ids), np.datetime64(as_of, "us")))
 
 
 def _content(state: LiveState, project_ids: list[str], as_of: pd.Timestamp, scores: Scores) -> dict[str, Any]:
@@ -82,31 +102,27 @@ def _content(state: LiveState, project_ids: list[str], as_of: pd.Timestamp, scor
 
 
 def _answered(
-    newest: Callable[[], LiveState], key: AccessKey, project_ids: list[str], as_of: pd.Timestamp
+    newest: Callable[[], LiveState], key: AccessKey, asked: GradesRequest, as_of: pd.Timestamp
 ) -> tuple[dict[str, Any], CallEntry]:
-    """The content for a key, and what the ledger keeps of it; a project beyond its scope is UNKNOWN to it."""
-    state, asked_at = newest(), now()
-    seen = state.jurisdictions.as_seen_by(key, project_ids)
-    scores = state.scorer.scores(seen, np.full(len(seen), np.datetime64(as_of, "us")))
-    content, call_id = _content(state, seen, as_of, scores), new_call_id()
-    for result, project_id, decision_id in zip(
-        content["results"], project_ids, decision_ids(call_id, len(seen)), strict=True
+    """The content for a key, and what the ledger keeps of it."""
+    state, asked_at, call_id = newest(), now(), new_call_id()
+    content, scores = answered_from(state, key, asked, as_of)
+    for result, decision_id in zip(
+        content["results"], decision_ids(call_id, len(asked.project_ids)), strict=True
     ):
-        result |= {"project_id": project_id, "decision_id": decision_id}
-    known = np.array(scores.status) != UNKNOWN
+        result["decision_id"] = decision_id
     call = {
         "call_id": call_id,
+        "kind": KIND,
+        "asked": asked.model_dump_json(exclude={"project_ids", "as_of"}),
         "asked_at": asked_at.to_pydatetime(),
         "key_id": key.key_id,
         "as_of": as_of.to_pydatetime(),
-        "model_sha256": state.scorer.model.sha256,
-        "policies": policies_on(as_of.date()),
-        "catalogue_hash": state.scorer.index.catalogue.hash,
-        "store_version": state.store_version,
     }
-    rows = decision_rows(call_id, content["results"], known, scores.features)
+    known = np.array(scores.status) != UNKNOWN
+    blocks = blocks_of(call_id, content["results"], known, scores.features)
     catalogue = state.scorer.index.catalogue
-    return content, CallEntry(call, rows, catalogue.hash, catalogue.names)
+    return content, CallEntry(call | basis_of(state, as_of), blocks, catalogue.hash, catalogue.names)
 
 
 async def _post_grades(request: Request) -> Response:

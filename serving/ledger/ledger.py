@@ -121,8 +121,8 @@ class Ledger:
                     _name_features(connection, digest, json.dumps(list(named[digest])))
                 calls = [dict(entry.call) for entry in entries]
                 connection.execute(store_table("ledger_calls").insert(), calls)
-                rows = [dict(row) for entry in entries for row in entry.decisions]
-                connection.execute(store_table("decisions").insert(), rows)
+                blocks = [dict(block) for entry in entries for block in entry.blocks]
+                connection.execute(store_table("ledger_blocks").insert(), blocks)
         self._named |= named.keys()
         self.transactions += 1
 
