@@ -11,76 +11,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
-
-import pandas as pd
 
 from data_contracts.errors import SiteriskError, StoreUnavailable
 from data_contracts.moments import now
 from data_contracts.record_store import StoreMark
-from data_contracts.records import Records
 from features.catalogue import Catalogue, load_catalogue
-from features.fact_index import FactIndex
-from serving.access.jurisdictions import Jurisdictions
 from serving.http_errors import NotReady
+from serving.live_state import LiveState, Store, built_state, fed_state
 from serving.request_log import fault_of, request_log
-from serving.scorer import CityRisks, Scorer, refuse_other_features
+from serving.scorer import refuse_other_features
 from training.risk_model import RiskModel, load_champion
 
 LOOK_EVERY_S = 1.0
 LOOK_AGAIN_S = 3.0
 WAIT_FOR_RECORDS_S = 1.0
-DAYS_KEPT = 16
-FED_AT_MOST = 1_000_000  # changes beside the index until it is built again; about thirty a record
-ROWS_FED_AT_MOST = 5_000  # of one look; more are quicker read with everything else
-
-
-class Store(Protocol):
-    """What the service needs of the record store."""
-
-    def mark(self, version: int | None = None) -> StoreMark: ...
-
-    def records(self, version: int) -> Records: ...
-
-    def changes_since(self, version: int, *, until: int | None = None) -> dict[str, pd.DataFrame]: ...
-
-
-@dataclass(frozen=True)
-class LiveState:
-    """One state of records and model; everything in it belongs together."""
-
-    scorer: Scorer
-    mark: StoreMark
-    jurisdictions: Jurisdictions
-    _days: OrderedDict[pd.Timestamp, CityRisks] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def store_version(self) -> int:
-        return self.mark.version
-
-    def followed_by(
-        self, scorer: Scorer, mark: StoreMark, jurisdictions: Jurisdictions, since: pd.Timestamp
-    ) -> LiveState:
-        """The next state; days before `since`, the first moment that anything new was recorded, are as they were."""
-        with self._lock:
-            days = OrderedDict((day, risks) for day, risks in self._days.items() if day < since)
-        return LiveState(scorer, mark, jurisdictions, days)
-
-    def city_risks(self, as_of: pd.Timestamp) -> CityRisks:
-        """The risks of the sites active at 00:00 of the day of `as_of`; the latest days are kept."""
-        day = as_of.normalize()
-        with self._lock:
-            if day not in self._days:
-                self._days[day] = CityRisks.at(self.scorer, day)
-            self._days.move_to_end(day)
-            while len(self._days) > DAYS_KEPT:
-                self._days.popitem(last=False)
-            return self._days[day]
 
 
 class LiveRecords:
@@ -181,11 +127,9 @@ class LiveRecords:
         mark = self._store.mark()
         if held and held.mark == mark and model is held.scorer.model:
             return
-        state = self._fed(held, mark, model) if held else None
+        state = fed_state(held, self._store, mark, model) if held else None
         if state is None:
-            records = _records_of(self._store, mark)
-            jurisdictions = Jurisdictions.none().with_rows(records.table("projects"))
-            state = LiveState(Scorer(FactIndex.build(records, catalogue), model), mark, jurisdictions)
+            state = built_state(self._store, mark, catalogue, model)
         if self._store.mark(mark.version) != mark:
             return  # the store was replaced while it was read: look again
         state.city_risks(now())
@@ -193,30 +137,6 @@ class LiveRecords:
             self._state = state
             self._changed.notify_all()
         self._log.info("records and model in place", store_version=mark.version, model_version=model.version)
-
-    def _fed(self, held: LiveState, mark: StoreMark, model: RiskModel) -> LiveState | None:
-        """The state that follows `held` by what the store took in since; None where the index must be built again."""
-        assert self._store is not None
-        index, since, jurisdictions = held.scorer.index, pd.Timestamp.max, held.jurisdictions
-        if mark != held.mark:
-            if mark.version < held.store_version or self._store.mark(held.store_version) != held.mark:
-                return None  # another store, or a backup put back
-            changes = self._store.changes_since(held.store_version, until=mark.version)
-            if not index.takes(changes) or index.fed_changes > FED_AT_MOST:
-                return None
-            if sum(map(len, changes.values())) > ROWS_FED_AT_MOST:
-                return None
-            since = min((rows["recorded_at"].min() for rows in changes.values() if len(rows)), default=since)
-            if "projects" in changes:
-                jurisdictions = jurisdictions.with_rows(changes["projects"])
-            try:
-                index = index.feed(changes)
-            except Exception as error:
-                self._log.error("records not fed, building again", **fault_of(error))
-                return None
-        if model is not held.scorer.model:
-            return LiveState(Scorer(index, model), mark, jurisdictions)
-        return held.followed_by(Scorer(index, model), mark, jurisdictions, since)
 
     def _champion(self, held: LiveState | None, catalogue: Catalogue) -> RiskModel:
         """The model that the pointer names; the one held if it is the same, or if the new one cannot be used."""
@@ -230,12 +150,3 @@ class LiveRecords:
             return held.scorer.model
         self._model_problem = None
         return model
-
-
-def _records_of(store: Store, mark: StoreMark) -> Records:
-    if mark.version == 0:
-        raise NotReady(
-            zh="记录库中没有记录，请用 siterisk load 载入。",
-            en="The record store is empty; load records with siterisk load.",
-        )
-    return store.records(mark.version)

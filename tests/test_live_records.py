@@ -19,7 +19,8 @@ from features.fact_index import FactIndex
 from serving import live_records
 from serving.calls.grades import graded
 from serving.http_errors import NotReady
-from serving.live_records import LiveRecords, LiveState
+from serving.live_records import LiveRecords
+from serving.live_state import LiveState
 from serving.scorer import CityRisks
 from tests.small_model import put_in_force
 from training.model_folder import as_json, read_verified, write_model_folder

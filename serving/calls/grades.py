@@ -24,7 +24,7 @@ from serving.calls.parts import parts_of
 from serving.http_errors import invalid_request
 from serving.ledger.basis import basis_of
 from serving.ledger.entries import CallEntry, blocks_of, decision_ids, new_call_id
-from serving.live_records import LiveState
+from serving.live_state import LiveState
 from serving.scorer import UNKNOWN, Scores
 
 KIND = "grades"

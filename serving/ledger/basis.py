@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from serving.ledger.entries import policies_on
-from serving.live_records import LiveState
+from serving.live_state import LiveState
 
 
 def basis_of(state: LiveState, as_of: pd.Timestamp) -> dict[str, Any]:
