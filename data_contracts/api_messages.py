@@ -152,6 +152,36 @@ class DecisionAnswer(BaseModel):
     )
 
 
+class Difference(BaseModel):
+    """One field that was not computed again as it was answered; null also where it is no longer there."""
+
+    field: str
+    answered: str | bool | float | dict[str, object] | list[object] | None
+    replayed: str | bool | float | dict[str, object] | list[object] | None
+
+
+class ReplayAnswer(BaseModel):
+    """An answer of then beside the same computed again, from the records and the model of then."""
+
+    decision_id: str
+    equal: bool = Field(
+        description="逐项相同，包括特征值。 Every field is the same, feature values included."
+    )
+    differences: list[Difference] = Field(
+        description="不相同之处；后来新增的字段不比较。 Where not; fields that answers gained since are not compared."
+    )
+    otherwise: list[str] = Field(
+        description="与当时不同的依据：政策文件、特征目录摘要、程序版本。 "
+        "What else is not as it was then: policies, the catalogue's digest, the program's version."
+    )
+    model_sha256: str
+    store_version: int = Field(
+        description="重算所用的记录库版本，即当时所见的版本。 The store version of then, which both rest on."
+    )
+    answered: SiteRisk
+    replayed: SiteRisk
+
+
 class ErrorDetail(BaseModel):
     """What was wrong, and the way out."""
 

@@ -22,6 +22,18 @@ class NotReady(SiteriskError):
     code = "NOT_READY"
 
 
+class TooMuchWork(SiteriskError):
+    """More waits to be computed than the service will queue."""
+
+    code = "TOO_MUCH_WORK"
+
+
+class StillWorking(SiteriskError):
+    """The outcome is not there in time; what was begun goes on."""
+
+    code = "STILL_WORKING"
+
+
 STATUS: dict[type[SiteriskError], int] = {
     errors.InvalidInput: 422,
     errors.PolicyUndefined: 422,
@@ -34,6 +46,8 @@ STATUS: dict[type[SiteriskError], int] = {
     errors.ModelInvalid: 503,
     errors.ContractInvalid: 503,
     NotReady: 503,
+    TooMuchWork: 503,
+    StillWorking: 504,
     Unauthorized: 401,
     Forbidden: 403,
     TooManyCalls: 429,

@@ -66,6 +66,10 @@ class LiveRecords:
             en=f"Not ready: {reason.en if reason else 'the model and the records are being loaded.'}",
         )
 
+    def newest(self) -> LiveState | None:
+        """The state there is, without asking the store whether it has moved on; None before the first."""
+        return self._state
+
     def state(self) -> LiveState:
         """The state to answer from, after waiting for records just stored (see the module's head).
 

@@ -176,7 +176,7 @@ def _refused_by_headers(scope: Scope) -> Response | None:
         return general_answer(400)
     if len(length) > 18 or int(length) > LARGEST_BODY:
         return general_answer(413)
-    if scope["method"] != "POST":
+    if scope["method"] != "POST" or (length.strip("0") == "" and "transfer-encoding" not in headers):
         return None
     media, _, parameters = headers.get("content-type", "").lower().partition(";")
     charset = re.search(r"charset\s*=\s*\"?([\w-]+)", parameters)

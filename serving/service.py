@@ -23,9 +23,11 @@ from serving.access.key_store import all_keys
 from serving.calls.application import CALL_BOOK, PLAIN_ROUTE, v1_application
 from serving.calls.grades import answer_grades
 from serving.calls.parts import Parts, parts_of
+from serving.calls.slow_work import SlowWork
 from serving.http_errors import NotReady, error_answer
 from serving.ledger.ledger import Ledger
 from serving.live_records import LiveRecords
+from serving.past_states import PastStates
 from serving.request_guard import LONGEST_REQUEST_S, RequestGuard
 from serving.request_log import configure_logging
 from serving.settings import load_settings
@@ -54,7 +56,9 @@ class RiskScoring:
         store = _StoreInUse(settings.store_url)
         self.keys = KeyRing(lambda: all_keys(store()))
         self.ledger = Ledger(store)
-        API.state.parts = Parts(self.live, self.ledger, store)
+        self.slow_work = SlowWork()
+        past_states = PastStates(store, settings.home, self.live.newest)
+        API.state.parts = Parts(self.live, self.ledger, store, past_states, self.slow_work)
         API.state.door = Doorkeeper(self.keys, CALL_BOOK.roles)
         self.live.start()
         self.keys.start()
@@ -66,6 +70,7 @@ class RiskScoring:
         self.live.stop()
         self.keys.stop()
         self.ledger.stop()
+        self.slow_work.stop()
 
     def __is_ready__(self) -> bool:
         return self.live.not_ready() is None

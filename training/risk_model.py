@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data_contracts.errors import InvalidInput, NotFound
+from data_contracts.errors import InvalidInput, ModelInvalid, NotFound
 from training.head_model import HeadModel
 from training.model_folder import (
     HEADS,
     PASSPORT,
+    VERSION_DIGITS,
     VerifiedFolder,
     champion_folder,
     champion_pointer,
@@ -21,7 +22,7 @@ from training.model_folder import (
     read_verified,
 )
 
-__all__ = ["RiskModel", "champion_folder", "load_champion"]
+__all__ = ["RiskModel", "champion_folder", "load_champion", "load_former"]
 
 EXPECTED = "expected"
 
@@ -118,3 +119,19 @@ def load_champion(home: Path, held: RiskModel | None = None) -> RiskModel:
     if held is not None and held.sha256 == pointer["sha256"]:
         return held
     return RiskModel.load(champion_folder(home, pointer), sha256=pointer["sha256"])
+
+
+def load_former(home: Path, sha256: str) -> RiskModel:
+    """The model with that sha256, which is or was in force in `home`: the folders of old champions are kept.
+
+    Raises ModelInvalid if the folder is gone or is not, to the last byte, the one that it was.
+    """
+    folder = Path(home) / "champion" / sha256[:VERSION_DIGITS]
+    try:
+        return RiskModel.load(folder, sha256=sha256)
+    except NotFound as error:
+        raise ModelInvalid(
+            zh=f"曾在用的模型 {folder.name} 已不在 {folder}，请从备份恢复该文件夹。",
+            en=f"Model {folder.name}, once in force, is no longer at {folder}. Restore the folder from a backup.",
+            field="model",
+        ) from error

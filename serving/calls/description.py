@@ -26,6 +26,7 @@ REFUSALS = {
     "403": "密钥的角色不适用 / the key has another role",
     "404": "没有这条记录，或不在密钥范围内 / there is none, or none within the key's scope",
     "408": "请求未在时限内传完 / the request did not arrive in time",
+    "409": "与现有内容冲突，message 说明原因 / it cannot be done as things are; the message says why",
     "413": "请求体超过 8 MB / the body is larger than 8 MB",
     "415": "不是未压缩的 UTF-8 application/json / not plain application/json in UTF-8",
     "422": "内容有误，field 指出字段 / wrong content, `field` says where",
@@ -33,7 +34,6 @@ REFUSALS = {
     "503": "没有在用模型、记录库，或无法记入台账 / no champion, no record store, or the ledger cannot be written",
     "504": "处理超时 / it took too long",
 }
-
 
 ALWAYS = ("400", "401", "403", "429", "503", "504")
 WITH_A_BODY = ("408", "413", "415", "422")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,7 @@ from serving.calls.call import MAY_SCORE, Call
 from serving.calls.parts import parts_of
 from serving.http_errors import invalid_request
 from serving.ledger.basis import basis_of
+from serving.ledger.decisions import Decision
 from serving.ledger.entries import CallEntry, blocks_of, decision_ids, new_call_id
 from serving.live_state import LiveState
 from serving.scorer import UNKNOWN, Scores
@@ -42,7 +44,7 @@ def parse_grades(body: bytes) -> GradesRequest:
 async def answer_grades(application: Starlette, asked: GradesRequest) -> dict[str, Any]:
     """The content of the answer to the key of this call, once the ledger holds it."""
     key, parts, as_of = key_asking(), parts_of(application), moment_asked(asked.as_of)
-    answered = functools.partial(_answered, parts.live.state, key, asked, as_of)
+    answered = functools.partial(answer_and_entry, parts.live.state, key, asked, as_of)
     content, entry = await parts.in_thread(answered)
     await parts.ledger.remember(entry)
     return content
@@ -66,6 +68,18 @@ def answered_from(
     for result, project_id in zip(content["results"], asked.project_ids, strict=True):
         result["project_id"] = project_id
     return content, scores
+
+
+def again(
+    state: LiveState, key: AccessKey, held: Decision
+) -> tuple[dict[str, Any], dict[str, float | None] | None]:
+    """The result and the features of a decision, computed again from a state that is as it was then."""
+    asked = GradesRequest(project_ids=[held.project_id], **json.loads(held.call["asked"]))
+    content, scores = answered_from(state, key, asked, held.as_of)
+    features = None if scores.features is None else scores.features.iloc[0]
+    return content["results"][0], None if features is None else dict(
+        zip(features.index, _plain(features.to_numpy()), strict=True)
+    )
 
 
 def _scores(state: LiveState, project_ids: list[str], as_of: pd.Timestamp) -> Scores:
@@ -101,10 +115,10 @@ def _content(state: LiveState, project_ids: list[str], as_of: pd.Timestamp, scor
     }
 
 
-def _answered(
+def answer_and_entry(
     newest: Callable[[], LiveState], key: AccessKey, asked: GradesRequest, as_of: pd.Timestamp
 ) -> tuple[dict[str, Any], CallEntry]:
-    """The content for a key, and what the ledger keeps of it."""
+    """The content for a key with a number for each decision, and what the ledger keeps of it."""
     state, asked_at, call_id = newest(), now(), new_call_id()
     content, scores = answered_from(state, key, asked, as_of)
     for result, decision_id in zip(

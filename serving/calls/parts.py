@@ -11,9 +11,11 @@ from anyio import CapacityLimiter
 from starlette.applications import Starlette
 
 from data_contracts.record_store import RecordStore
+from serving.calls.slow_work import SlowWork
 from serving.http_errors import NotReady
 from serving.ledger.ledger import Ledger
 from serving.live_records import LiveRecords
+from serving.past_states import PastStates
 
 THREADS = 4
 Answer = TypeVar("Answer")
@@ -21,11 +23,16 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Parts:
-    """Records and champion, ledger and store of one worker; `in_thread` is where answers are computed."""
+    """Records and champion, ledger and store of one worker; `in_thread` is where answers are computed.
+
+    `past_states` is for `slow_work` alone: it serves one thread.
+    """
 
     live: LiveRecords
     ledger: Ledger
     open_store: Callable[[], RecordStore]
+    past_states: PastStates
+    slow_work: SlowWork
     _limiters: list[CapacityLimiter] = field(default_factory=list)
 
     async def in_thread(self, work: Callable[[], Answer]) -> Answer:

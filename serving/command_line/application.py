@@ -15,6 +15,7 @@ from serving.command_line.model_commands import promote, rollback, score, train
 from serving.command_line.plan_command import plan
 from serving.command_line.policy_commands import policy_application
 from serving.command_line.record_commands import check, load, snapshot, synth
+from serving.command_line.replay_command import replay
 from serving.command_line.service_commands import serve
 from serving.command_line.terminal import tell_error, tell_unexpected
 
@@ -54,6 +55,7 @@ def application() -> typer.Typer:
         grade,
         plan,
         backtest,
+        replay,
         serve,
     ):
         siterisk.command()(command)
