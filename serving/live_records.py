@@ -17,12 +17,12 @@ from pathlib import Path
 from data_contracts.errors import SiteriskError, StoreUnavailable
 from data_contracts.moments import now
 from data_contracts.record_store import StoreMark
-from features.catalogue import Catalogue, load_catalogue
+from features.catalogue import load_catalogue
+from serving.champion_watch import ChampionWatch
 from serving.http_errors import NotReady
 from serving.live_state import LiveState, Store, built_state, fed_state
 from serving.request_log import fault_of, request_log
-from serving.scorer import refuse_other_features
-from training.risk_model import RiskModel, load_champion
+from training.risk_model import RiskModel
 
 LOOK_EVERY_S = 1.0
 LOOK_AGAIN_S = 3.0
@@ -34,26 +34,27 @@ class LiveRecords:
 
     def __init__(self, open_store: Callable[[], Store], home: Path) -> None:
         self._open_store = open_store
-        self._home = home
         self._store: Store | None = None
         self._state: LiveState | None = None
         self._problem: SiteriskError | None = None
-        self._model_problem: SiteriskError | None = None
         self._moved_at: tuple[StoreMark | None, float] = (None, 0.0)
         self._changed = threading.Condition()
         self._look = threading.Event()
+        self.champion = ChampionWatch(home, self._look.set)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="live-records", daemon=True)
         self._log = request_log()
 
     def start(self) -> None:
         """Begin to load; `not_ready` tells when it is done."""
+        self.champion.start()
         self._thread.start()
 
     def stop(self) -> None:
         """End the watching; the state there is stays."""
         self._stopping.set()
         self._look.set()
+        self.champion.stop()
         self._thread.join(timeout=10)
 
     def not_ready(self) -> SiteriskError | None:
@@ -124,33 +125,28 @@ class LiveRecords:
     def _renew(self) -> None:
         """Build what has changed and put it in place; the old state serves until then, and if it fails."""
         held = self._state
-        catalogue = held.scorer.index.catalogue if held else load_catalogue()
-        model = self._champion(held, catalogue)
+        model = self.champion.model()  # raises before an index is built for nothing
         if self._store is None:
             self._store = self._open_store()
         mark = self._store.mark()
         if held and held.mark == mark and model is held.scorer.model:
             return
-        state = fed_state(held, self._store, mark, model) if held else None
+        state = fed_state(held, self._store, mark, model) if held and model else None
         if state is None:
-            state = built_state(self._store, mark, catalogue, model)
+            catalogue = held.scorer.index.catalogue if held else load_catalogue()
+            state = built_state(self._store, mark, catalogue, self._tried_champion)
         if self._store.mark(mark.version) != mark:
             return  # the store was replaced while it was read: look again
         state.city_risks(now())
         with self._changed:
             self._state = state
             self._changed.notify_all()
-        self._log.info("records and model in place", store_version=mark.version, model_version=model.version)
+        version = state.scorer.model.version
+        self._log.info("records and model in place", store_version=mark.version, model_version=version)
 
-    def _champion(self, held: LiveState | None, catalogue: Catalogue) -> RiskModel:
-        """The model that the pointer names; the one held if it is the same, or if the new one cannot be used."""
-        try:
-            model = load_champion(self._home, held.scorer.model if held else None)
-            refuse_other_features(model, catalogue)
-        except SiteriskError as error:
-            if held is None:
-                raise
-            self._model_problem = self._noted(error, self._model_problem)
-            return held.scorer.model
-        self._model_problem = None
+    def _tried_champion(self) -> RiskModel:
+        """The champion, once it is tried: while that takes its time, an index can be built."""
+        model = self.champion.model(wait=True)
+        if model is None:
+            raise NotReady(zh="服务正在停止。", en="The service is stopping.")
         return model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -68,8 +69,13 @@ class LiveState:
             return self._days[day]
 
 
-def built_state(store: Store, mark: StoreMark, catalogue: Catalogue, model: RiskModel) -> LiveState:
-    """The state of the store at `mark`, made from all of its records; NotReady if it has none."""
+def built_state(
+    store: Store, mark: StoreMark, catalogue: Catalogue, model: Callable[[], RiskModel]
+) -> LiveState:
+    """The state of the store at `mark`, made from all of its records; NotReady if it has none.
+
+    The model is asked for when the index is there.
+    """
     if mark.version == 0:
         raise NotReady(
             zh="记录库中没有记录，请用 siterisk load 载入。",
@@ -77,7 +83,7 @@ def built_state(store: Store, mark: StoreMark, catalogue: Catalogue, model: Risk
         )
     records = store.records(mark.version)
     jurisdictions = Jurisdictions.none().with_rows(records.table("projects"))
-    return LiveState(Scorer(FactIndex.build(records, catalogue), model), mark, jurisdictions)
+    return LiveState(Scorer(FactIndex.build(records, catalogue), model()), mark, jurisdictions)
 
 
 def fed_state(held: LiveState, store: Store, mark: StoreMark, model: RiskModel) -> LiveState | None:

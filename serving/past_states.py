@@ -68,7 +68,7 @@ class PastStates:
         before = [one for one in self._there() if one.store_version <= mark.version]
         nearest = max(before, key=lambda one: one.store_version, default=None)
         state = fed_state(nearest, store, mark, model) if nearest else None
-        return state or built_state(store, mark, catalogue, model)
+        return state or built_state(store, mark, catalogue, lambda: model)
 
 
 def _other_records(mark: StoreMark) -> CheckFailed:

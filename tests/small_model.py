@@ -5,14 +5,17 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
+import pandas as pd
 
 from features.catalogue import load_catalogue
 from features.computations import computations as today
 from training.model_folder import (
+    EXAMPLES,
     PASSPORT,
     as_json,
     write_model_folder,
 )
+from training.passport import examples_of
 from training.risk_model import RiskModel
 
 HEADS = ("accident", "defect", "hazard")
@@ -45,7 +48,8 @@ def write_small_model(
         )
         files[f"heads/{head}/booster.txt"] = booster.model_to_string().encode()
         files[f"heads/{head}/calibration.json"] = as_json({"slope": 0.9, "intercept": -1.0})
-    return write_model_folder(folder, files).version
+    rows = pd.DataFrame(features[:5], columns=list(feature_names))
+    return write_model_folder(folder, files | {EXAMPLES: examples_of(files, rows)}).version
 
 
 def put_in_force(

@@ -22,9 +22,11 @@ from training.model_folder import (
     read_verified,
 )
 
-__all__ = ["RiskModel", "champion_folder", "load_champion", "load_former"]
+__all__ = ["RiskModel", "champion_folder", "champion_pointer", "load_champion", "load_former"]
 
 EXPECTED = "expected"
+
+_loaded_apart: set[str] = set()
 
 
 class RiskModel:
@@ -109,16 +111,24 @@ class RiskModel:
         return head.risk(features) if len(features) else np.empty(0)
 
 
-def load_champion(home: Path, held: RiskModel | None = None) -> RiskModel:
+def load_champion(home: Path, held: RiskModel | None = None, *, apart: bool = False) -> RiskModel:
     """The model in force in `home`: `held` if it is that one, else read from its folder.
 
+    With `apart` its bytes are first loaded in a process of its own, unless they have been in this one's time:
+    LightGBM ends the process that reads a text cut short, and its manifest may have been made after the cut.
     Raises NotFound if nothing has been promoted, and ModelInvalid if the folder is not, to the last byte,
     the one that was: a folder altered together with its manifest still agrees with itself.
     """
     pointer = champion_pointer(home)
     if held is not None and held.sha256 == pointer["sha256"]:
         return held
-    return RiskModel.load(champion_folder(home, pointer), sha256=pointer["sha256"])
+    folder = read_verified(champion_folder(home, pointer), sha256=pointer["sha256"])
+    if apart and folder.sha256 not in _loaded_apart:
+        from training.verification import verify_apart  # which itself loads models, by this module
+
+        verify_apart(folder.path, folder.sha256)
+        _loaded_apart.add(folder.sha256)
+    return RiskModel.from_verified(folder)
 
 
 def load_former(home: Path, sha256: str) -> RiskModel:
