@@ -30,10 +30,18 @@ WAIT_FOR_RECORDS_S = 1.0
 
 
 class LiveRecords:
-    """Holds the newest state and renews it in a thread of its own; `stop` ends the thread."""
+    """Holds the newest state and renews it in a thread of its own; `stop` ends the thread.
 
-    def __init__(self, open_store: Callable[[], Store], home: Path) -> None:
-        self._open_store = open_store
+    `looked` is called after each look at store and champion, about every second.
+    """
+
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        home: Path,
+        looked: Callable[[LiveRecords], None] = lambda _: None,
+    ) -> None:
+        self._open_store, self._looked = open_store, looked
         self._store: Store | None = None
         self._state: LiveState | None = None
         self._problem: SiteriskError | None = None
@@ -115,6 +123,13 @@ class LiveRecords:
             else:
                 self._look.wait(LOOK_EVERY_S)
             self._look.clear()
+            self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self._looked(self)
+        except Exception as error:
+            self._log.error("state not told", **fault_of(error))
 
     def _noted(self, error: SiteriskError, before: SiteriskError | None) -> SiteriskError:
         """The error, logged unless it is the one that was logged before."""

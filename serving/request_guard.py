@@ -39,7 +39,7 @@ class RequestGuard:
     """ASGI middleware; `not_ready` says why the service is not ready, None when it is.
 
     `admit` gives the refusal of a call that may not come in, before a byte of its body is read; `named` is the
-    request's path as it may be logged.
+    request's path as it may be logged. `counted` is told that, the status, the seconds and the code of a key's refusal.
     A body that has not arrived in `upload_s` seconds is refused, as is work that takes longer than `answer_s`.
     """
 
@@ -50,12 +50,13 @@ class RequestGuard:
         *,
         admit: Callable[[Scope], Awaitable[Response | None]],
         named: Callable[[Scope], str],
+        counted: Callable[[str, int, float, str | None], None],
         upload_s: float = LONGEST_UPLOAD_S,
         answer_s: float = LONGEST_REQUEST_S,
     ) -> None:
         self.app = app
         self.not_ready = not_ready
-        self.admit, self.named = admit, named
+        self.admit, self.named, self.counted = admit, named, counted
         self.upload_s, self.answer_s = upload_s, answer_s
         self.log = request_log()
 
@@ -101,6 +102,7 @@ class RequestGuard:
 
     def _log(self, scope: Scope, answer: _Answer, seconds: float, fault: dict[str, str]) -> None:
         path = self.named(scope)
+        self.counted(path, answer.status, seconds, scope["siterisk.counts"].get("refused"))
         if path in ("/livez", "/readyz") and not fault:
             return
         write = self.log.error if fault else self.log.info

@@ -27,13 +27,16 @@ from serving.calls.slow_work import SlowWork
 from serving.http_errors import NotReady, error_answer
 from serving.ledger.ledger import Ledger
 from serving.live_records import LiveRecords
+from serving.metrics import Metrics
 from serving.past_states import PastStates
 from serving.request_guard import LONGEST_REQUEST_S, RequestGuard
 from serving.request_log import configure_logging
 from serving.settings import load_settings
+from serving.standing import METRICS, READY, standing_application
 from serving.supervisor import end_with_supervisor
 
 API = v1_application()
+STANDING = standing_application(API)
 
 
 @bentoml.service(
@@ -52,13 +55,16 @@ class RiskScoring:
     def __init__(self) -> None:
         configure_logging()
         settings = load_settings(os.environ, Path.cwd())
-        self.live = LiveRecords(lambda: RecordStore.open(settings.store_url, create=False), settings.home)
+        metrics = Metrics(CALL_BOOK.names)
+        self.live = LiveRecords(
+            lambda: RecordStore.open(settings.store_url, create=False), settings.home, looked=metrics.standing
+        )
         store = _StoreInUse(settings.store_url)
         self.keys = KeyRing(lambda: all_keys(store()))
-        self.ledger = Ledger(store)
+        self.ledger = Ledger(store, written=metrics.transaction)
         self.slow_work = SlowWork()
         past_states = PastStates(store, settings.home, self.live.newest)
-        API.state.parts = Parts(self.live, self.ledger, store, past_states, self.slow_work)
+        API.state.parts = Parts(self.live, self.ledger, store, past_states, self.slow_work, metrics)
         API.state.door = Doorkeeper(self.keys, CALL_BOOK.roles)
         self.live.start()
         self.keys.start()
@@ -71,9 +77,6 @@ class RiskScoring:
         self.keys.stop()
         self.ledger.stop()
         self.slow_work.stop()
-
-    def __is_ready__(self) -> bool:
-        return self.live.not_ready() is None
 
     @bentoml.api(route=PLAIN_ROUTE)
     async def grades(self, project_ids: list[str], as_of: str | None = None) -> dict[str, Any]:
@@ -94,16 +97,19 @@ class _StoreInUse:
         return self._store
 
 
-class PlainRoute:
-    """ASGI middleware: BentoML's route of the call is answered by /v1.
+class OwnRoutes:
+    """ASGI middleware: what BentoML would answer otherwise than we do.
 
-    BentoML's own parsing leaves unknown fields aside and names no field in its refusals.
+    Its own route of the call is answered by /v1: BentoML's parsing leaves unknown fields aside and names no field in
+    its refusals. Of /readyz it has no body, and its metrics have a label that callers make up.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in (READY, METRICS):
+            return await STANDING(scope, receive, send)
         if scope["type"] == "http" and scope["path"] == PLAIN_ROUTE:
             scope = {**scope, "path": f"/v1{PLAIN_ROUTE}", "raw_path": f"/v1{PLAIN_ROUTE}".encode()}
         await self.app(scope, receive, send)
@@ -124,5 +130,13 @@ async def _admit(scope: Scope) -> Response | None:
     return None if scope["path"] in OPEN else error_answer(_not_ready() or NotReady(zh="", en=""))
 
 
-RiskScoring.add_asgi_middleware(PlainRoute)  # type: ignore[attr-defined]
-RiskScoring.add_asgi_middleware(RequestGuard, not_ready=_not_ready, admit=_admit, named=CALL_BOOK.named)  # type: ignore[attr-defined]
+def _counted(path: str, status: int, seconds: float, refusal: str | None) -> None:
+    if API.state.parts is not None:
+        API.state.parts.metrics.request(path, status, seconds, refusal)
+
+
+# The first one is the outermost: nothing passes by the guard.
+RiskScoring.add_asgi_middleware(  # type: ignore[attr-defined]
+    RequestGuard, not_ready=_not_ready, admit=_admit, named=CALL_BOOK.named, counted=_counted
+)
+RiskScoring.add_asgi_middleware(OwnRoutes)  # type: ignore[attr-defined]

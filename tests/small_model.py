@@ -12,7 +12,9 @@ from features.computations import computations as today
 from training.model_folder import (
     EXAMPLES,
     PASSPORT,
+    VERSION_DIGITS,
     as_json,
+    read_verified,
     write_model_folder,
 )
 from training.passport import examples_of
@@ -66,7 +68,22 @@ def put_in_force(
     model = RiskModel.load(building)
     if damage is not None:
         damage(building)
-    building.replace(home / "champion" / model.version)
-    pointer = {"version": model.version, "sha256": model.sha256, "heads": list(HEADS), "history": []}
+    return _switched_to(home, building, model.sha256)
+
+
+def sealed_after_the_cut(home: Path) -> str:
+    """Make a champion of `home` whose trees were cut short before its manifest was written; gives its version."""
+    building = home / "champion" / "building-cut"
+    write_small_model(building, load_catalogue().names, seed=9)
+    files = dict(read_verified(building).files)
+    trees = files["heads/accident/booster.txt"]
+    files["heads/accident/booster.txt"] = trees[: len(trees) // 2]
+    return _switched_to(home, building, write_model_folder(building, files).sha256)
+
+
+def _switched_to(home: Path, building: Path, sha256: str) -> str:
+    version = sha256[:VERSION_DIGITS]
+    building.replace(home / "champion" / version)
+    pointer = {"version": version, "sha256": sha256, "heads": list(HEADS), "history": []}
     (home / "champion" / "current.json").write_bytes(as_json(pointer))
-    return model.version
+    return version

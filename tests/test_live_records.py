@@ -22,7 +22,7 @@ from serving.http_errors import NotReady
 from serving.live_records import LiveRecords
 from serving.live_state import LiveState
 from serving.scorer import CityRisks
-from tests.small_model import put_in_force
+from tests.small_model import put_in_force, sealed_after_the_cut
 from training.model_folder import as_json, read_verified, write_model_folder
 
 SITES = pd.DataFrame(
@@ -154,6 +154,32 @@ def test_a_champion_altered_together_with_its_manifest_is_not_taken(
     put_in_force(home, load_catalogue().names, seed=3, damage=altered_consistently)
     eventually(lambda: "its sha256 should be" in caplog.text)
     assert live.state().scorer.model.version == before
+
+
+def test_a_champion_that_would_end_the_process_is_refused_though_all_its_hashes_agree(
+    live: LiveRecords, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = live.state().scorer.model.version
+    sealed_after_the_cut(home)
+    eventually(lambda: "in a process of its own" in caplog.text)
+    assert live.state().scorer.model.version == before
+    assert live.not_ready() is None
+    assert live.champion.refusal is not None
+    good = put_in_force(home, load_catalogue().names, seed=4)
+    eventually(lambda: live.state().scorer.model.version == good)
+    eventually(lambda: live.champion.refusal is None)
+
+
+def test_records_go_on_being_taken_over_while_a_champion_is_tried(
+    live: LiveRecords, store: StandInStore, home: Path
+) -> None:
+    before = live.state().scorer.model.version
+    after = put_in_force(home, load_catalogue().names, seed=8)
+    time.sleep(1.5)  # the pointer is looked at every second, a trial takes longer
+    store.load(projects=NEW_SITE)
+    assert status_of(live, "P3") == "ACTIVE"
+    assert live.state().scorer.model.version == before
+    eventually(lambda: live.state().scorer.model.version == after)
 
 
 def test_a_champion_trained_on_other_features_is_not_taken(

@@ -19,9 +19,18 @@ class Asked:
 
     def __init__(self, app: Callable[..., Any], messages: list[dict[str, Any]], **scope: Any) -> None:
         self.sent: list[dict[str, Any]] = []
+        self.counted: list[tuple[Any, ...]] = []
         self.messages = messages
         why = NotReady(zh="未就绪", en="why")
-        guard = RequestGuard(app, lambda: why, admit=everybody, named=path_of, upload_s=0.2, answer_s=0.2)
+        guard = RequestGuard(
+            app,
+            lambda: why,
+            admit=everybody,
+            named=path_of,
+            counted=lambda *told: self.counted.append(told),
+            upload_s=0.2,
+            answer_s=0.2,
+        )
         headers = [(b"content-type", b"application/json")]
         whole = {"type": "http", "method": "POST", "path": "/v1/grades", "headers": headers, **scope}
         asyncio.run(guard(whole, self.receive, self.send))

@@ -15,6 +15,7 @@ from starlette.types import Scope
 from serving.access.keys import ROLES, Role
 
 V1 = "/v1"
+NOBODYS = "other"
 EVERY_ROLE: frozenset[Role] = frozenset(ROLES)
 MAY_SCORE: frozenset[Role] = frozenset({"score", "manage", "administer"})
 MAY_REPORT: frozenset[Role] = frozenset({"report", "manage", "administer"})
@@ -55,6 +56,11 @@ class CallBook:
         self._routes = [(Route(V1 + call.path, call.handler, methods=[call.method]), call) for call in calls]
         self._also = also
 
+    @property
+    def names(self) -> frozenset[str]:
+        """All that `named` may give."""
+        return frozenset({*self._also, *(V1 + call.path for _, call in self._routes), NOBODYS})
+
     def named(self, scope: Scope) -> str:
         """The path as it may be logged and counted: with parameters unfilled, and `other` for what nobody serves.
 
@@ -64,7 +70,7 @@ class CallBook:
         if path in self._also:
             return str(path)
         call = self._call(scope)
-        return V1 + call.path if call else "other"
+        return V1 + call.path if call else NOBODYS
 
     def roles(self, scope: Scope) -> frozenset[Role]:
         """The roles that may make the request; all of them where no call is meant, which is then not found."""

@@ -46,7 +46,7 @@ async def answer_grades(application: Starlette, asked: GradesRequest) -> dict[st
     key, parts, as_of = key_asking(), parts_of(application), moment_asked(asked.as_of)
     answered = functools.partial(answer_and_entry, parts.live.state, key, asked, as_of)
     content, entry = await parts.in_thread(answered)
-    await parts.ledger.remember(entry)
+    await parts.remember(entry)
     return content
 
 

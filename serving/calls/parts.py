@@ -13,8 +13,10 @@ from starlette.applications import Starlette
 from data_contracts.record_store import RecordStore
 from serving.calls.slow_work import SlowWork
 from serving.http_errors import NotReady
+from serving.ledger.entries import CallEntry
 from serving.ledger.ledger import Ledger
 from serving.live_records import LiveRecords
+from serving.metrics import Metrics
 from serving.past_states import PastStates
 
 THREADS = 4
@@ -33,7 +35,13 @@ class Parts:
     open_store: Callable[[], RecordStore]
     past_states: PastStates
     slow_work: SlowWork
+    metrics: Metrics
     _limiters: list[CapacityLimiter] = field(default_factory=list)
+
+    async def remember(self, entry: CallEntry) -> None:
+        """Return when the ledger holds the entry; raises LedgerUnavailable if that fails or takes too long."""
+        with self.metrics.remembering(len(entry)):
+            await self.ledger.remember(entry)
 
     async def in_thread(self, work: Callable[[], Answer]) -> Answer:
         """The outcome of `work`, done in one of a few threads so that other requests go on being taken."""

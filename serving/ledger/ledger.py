@@ -39,15 +39,19 @@ class LedgerUnavailable(StoreUnavailable):
 
 
 class Ledger:
-    """The ledger of one worker; `open_store` gives the record store that it is in."""
+    """The ledger of one worker; `open_store` gives the record store that it is in.
 
-    def __init__(self, open_store: Callable[[], RecordStore]) -> None:
-        self._open_store = open_store
+    `written` is called after each transaction.
+    """
+
+    def __init__(
+        self, open_store: Callable[[], RecordStore], written: Callable[[], None] = lambda: None
+    ) -> None:
+        self._open_store, self._written = open_store, written
         self._store: RecordStore | None = None
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._named: set[str] = set()
         self._thread = threading.Thread(target=self._write_on, name="ledger", daemon=True)
-        self.transactions = 0
 
     def start(self) -> None:
         """Begin to write."""
@@ -124,7 +128,7 @@ class Ledger:
                 blocks = [dict(block) for entry in entries for block in entry.blocks]
                 connection.execute(store_table("ledger_blocks").insert(), blocks)
         self._named |= named.keys()
-        self.transactions += 1
+        self._written()
 
 
 def _wait_less(connection: sa.Connection) -> None:
