@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 MOST_PROJECTS = 10_000
 LONGEST_ID = 64
@@ -156,8 +156,8 @@ class Difference(BaseModel):
     """One field that was not computed again as it was answered; null also where it is no longer there."""
 
     field: str
-    answered: str | bool | float | dict[str, object] | list[object] | None
-    replayed: str | bool | float | dict[str, object] | list[object] | None
+    answered: JsonValue
+    replayed: JsonValue
 
 
 class ReplayAnswer(BaseModel):

@@ -35,6 +35,7 @@ COMMANDS = [
     "grade",
     "plan",
     "backtest",
+    "replay",
     "serve",
     "policy",
     "key",

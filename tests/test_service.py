@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from data_contracts.api_messages import GradesAnswer
 from data_contracts.intake import load
 from data_contracts.record_store import RecordStore
+from serving.calls.application import EVERY_CALL
 from serving.command_line.application import run
 from serving.command_line.service_commands import free_port
 from serving.command_line.service_process import address, post_json, running_service
@@ -227,7 +228,7 @@ def test_the_description_and_its_page_load_nothing_from_outside(client: TestClie
     assert client.get("/v1/docs.css").headers["content-type"].startswith("text/css")
     described = client.get("/v1/openapi.json").json()
     assert described["openapi"].startswith("3.1")
-    assert set(described["paths"]) == {"/grades", "/decisions/{decision_id}"}
+    assert set(described["paths"]) == {call.path for call in EVERY_CALL}
     for schema in ("GradesRequest", "GradesAnswer", "ErrorAnswer"):
         assert schema in described["components"]["schemas"]
 

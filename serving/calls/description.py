@@ -148,7 +148,9 @@ def _call_section(title: str, call: dict[str, Any], schemas: dict[str, Any]) -> 
 
 def _curl(title: str, call: dict[str, Any], schemas: dict[str, Any]) -> str:
     """The call on a command line, with the key in a variable."""
-    asked = f'curl -s http://127.0.0.1:3000{title.split(" ", 1)[1]} \\\n  -H "Authorization: Bearer $KEY"'
+    method, path = title.split(" ", 1)
+    posted = "-X POST " if method == "POST" and "requestBody" not in call else ""
+    asked = f'curl -s {posted}http://127.0.0.1:3000{path} \\\n  -H "Authorization: Bearer $KEY"'
     if "requestBody" in call:
         taken = call["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
         example: dict[str, Any] = next(iter(schemas[taken].get("examples", [])), {})
