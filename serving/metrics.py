@@ -147,12 +147,24 @@ def _forget_ended_workers(folder: Path) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     for number in {path.stem.rsplit("_", 1)[1] for path in folder.glob("gauge_live*_*.db")}:
-        if not Path(f"/proc/{number}").exists():
+        if not _is_running(int(number)):
             mark_process_dead(int(number), str(folder))  # type: ignore[no-untyped-call]
+
+
+def _is_running(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _take_room(folder: Path) -> None:
     """Have the disk keep room for all of this worker's files: to write into a hole of a full one ends the process."""
+    if not hasattr(os, "posix_fallocate"):
+        return  # not on macOS
     for path in folder.glob(f"*_{os.getpid()}.db"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
