@@ -60,10 +60,11 @@ def _base(base: Mapping[Any, Any]) -> Iterator[Fault]:
 
 def _additions(additions: Mapping[Any, Any]) -> Iterator[Fault]:
     colours = {code: row for code, row in additions.items() if code != LINE}
-    strange = sorted(set(map(str, colours)) - set(COLOURS))
+    added = COLOURS[:-1]  # blue is the base alone
+    strange = sorted(set(map(str, colours)) - set(added))
     if strange:
-        yield additions[LINE], f"nothing is called {', '.join(strange)}; colours are {', '.join(COLOURS)}"
-    if absent := [code for code in COLOURS[:-1] if code not in colours]:
+        yield additions[LINE], f"additions are for {', '.join(added)}, not for {', '.join(strange)}"
+    if absent := [code for code in added if code not in colours]:
         yield additions[LINE], f"additions lack {', '.join(absent)}"
     for row in colours.values():
         yield from wrong_words(row, SAID | {WITHIN_DAYS, WITHIN_WORKING_DAYS, EVERY}, SAID | {EVERY})
@@ -78,6 +79,19 @@ def _additions(additions: Mapping[Any, Any]) -> Iterator[Fault]:
         for (worse, line), (better, _) in pairwise(said):
             if isinstance(worse, int | float) and isinstance(better, int | float) and worse > better:
                 yield line, f"thresholds out of order: {word} is {worse}, and {better} for a better colour"
+    firsts = [(_least_days(colours[code]), colours[code][LINE]) for code in added if code in colours]
+    for (worse, line), (better, _) in pairwise(firsts):
+        if worse is not None and better is not None and worse > better:
+            yield (
+                line,
+                f"thresholds out of order: the first visit is due later than for a better colour ({worse} days or more)",
+            )
+
+
+def _least_days(addition: Mapping[str, Any]) -> float | None:
+    """The fewest days within which the first visit may be due; None where that cannot be read."""
+    days = addition.get(WITHIN_DAYS, addition.get(WITHIN_WORKING_DAYS))
+    return days if isinstance(days, int | float) else None
 
 
 def _nodes(nodes: list[Mapping[str, Any]]) -> Iterator[Fault]:
@@ -87,8 +101,8 @@ def _nodes(nodes: list[Mapping[str, Any]]) -> Iterator[Fault]:
         yield from whole_days_faults(one, "within_days")
         if one.get("stage") not in code_list("stages").codes:
             yield one[LINE], f"there is no stage {one.get('stage')!r}"
-        if set(one.get("grades") or ()) - set(GRADES):
-            yield one[LINE], f"grades are {one['grades']}, not among 1 to 5"
+        if set(one.get("grades") or ()) - {*GRADES, UNKNOWN_GRADE}:
+            yield one[LINE], f"grades are {one['grades']}, not among 1 to 5 and {UNKNOWN_GRADE}"
         if one.get("code") in seen:
             yield one[LINE], f"{one['code']} stands twice"
         seen.add(one.get("code"))

@@ -16,7 +16,7 @@ from data_contracts.errors import ModelInvalid, PolicyUndefined
 from serving.grading.capacity import Capacity, told_capacity
 from serving.grading.city_today import CityToday
 from serving.grading.colours import RANK, colour_ranks
-from serving.grading.decisions import Decision, with_decisions
+from serving.grading.decisions import Decision, waiting_at, with_decisions
 from serving.grading.grading_run import GradingRun, grade_city
 from tests.grading_cities import POLICIES, UNKNOWN, city_today
 
@@ -166,9 +166,41 @@ def test_no_step_down_while_an_override_holds_even_one_of_a_better_colour():
 
 
 def decided(grades: pd.DataFrame, decision: str, day: str) -> pd.DataFrame:
+    about = waiting_at(grades.iloc[0])
     return with_decisions(
-        grades, [Decision("P000", decision, "officer 7", "seen on site", pd.Timestamp(day))]
+        grades, [Decision("P000", decision, "officer 7", "seen on site", pd.Timestamp(day), about)]
     )
+
+
+def test_a_decision_says_nothing_of_a_run_made_again_that_proposes_something_else():
+    red = graded(city_today(with_risk(0.995), day="2026-03-02"))
+    waits = graded(city_today(HUNDRED, day="2026-04-01"), red)
+    again = graded(city_today(with_risk(0.995), day="2026-04-01"), red)
+    assert first(waits)["proposed_colour"] == "ORANGE" and first(again)["confirmation"] == "PENDING"
+    for word in ("CONFIRM", "REFUSE"):
+        said = Decision(
+            "P000", word, "officer 7", "seen", pd.Timestamp("2026-04-02"), waiting_at(first(waits))
+        )
+        pd.testing.assert_frame_equal(with_decisions(again, [said]), again)
+
+
+def test_a_refused_red_goes_back_to_the_colour_before_and_not_below_an_override():
+    orange = graded(city_today(with_risk(0.97), day="2026-03-02"))
+    assert first(orange)["colour"] == "ORANGE"
+    red = graded(city_today(with_risk(0.995), day="2026-03-20"), decided(orange, "CONFIRM", "2026-03-03"))
+    assert (first(red)["colour"], first(decided(red, "REFUSE", "2026-03-20"))["colour"]) == ("RED", "ORANGE")
+    new = graded(city_today(with_risk(0.995), day="2026-03-20"))
+    assert first(decided(new, "REFUSE", "2026-03-20"))["colour"] == "YELLOW"
+    stopped = new.assign(override_colour="ORANGE")
+    assert first(decided(stopped, "REFUSE", "2026-03-20"))["colour"] == "ORANGE"
+
+
+def test_the_margin_that_keeps_a_colour_is_told_of_the_head_that_lies_within_it():
+    # Orange begins at 0.91 for either head, and its margin at 0.728.
+    before = graded(city_today(with_risk(0.97), defect=HUNDRED, day="2026-03-02"))
+    today = city_today(with_risk(0.72), defect=with_risk(0.75), day="2026-04-20")
+    after = first(graded(today, before))
+    assert (after["colour"], after["rule"], after["fact"]) == ("ORANGE", "WITHIN_MARGIN", "risk_defect")
 
 
 def test_a_lowering_holds_from_the_day_a_person_confirms_it():
@@ -310,7 +342,9 @@ def test_a_grade_does_not_flap_under_noise(seed, level):
         grades = graded(city_today(noisy, day=str(day.date())), grades)
         colours.append(first(grades)["colour"])
         if pd.notna(first(grades)["proposed_colour"]):
-            grades = with_decisions(grades, [Decision("P000", "CONFIRM", "officer", "", day)])
+            grades = with_decisions(
+                grades, [Decision("P000", "CONFIRM", "officer", "", day, waiting_at(first(grades)))]
+            )
     steps = np.diff(colour_ranks(colours))
     assert (steps[steps < 0] == -1).all() and (steps < 0).sum() <= 1 + (60 - 1) // 30
     assert (steps != 0).sum() <= 4
@@ -318,7 +352,7 @@ def test_a_grade_does_not_flap_under_noise(seed, level):
 
 def test_nothing_but_0_1_and_the_calendar_stands_as_a_number_in_the_grading_code():
     """Thresholds are the policies': a number in Python is one of the calendar's, or how finely to halve."""
-    named = {"DAYS_A_WEEK", "DAYS_A_YEAR", "HALVINGS", "FIRST_ROW"}
+    named = {"DAYS_A_YEAR", "HALVINGS", "FIRST_ROW"}
     found = []
     for path in sorted(GRADING.glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -14,6 +14,9 @@ import sqlalchemy as sa
 from data_contracts.policy import POLICY_FOLDER
 from data_contracts.record_store import RecordStore
 from serving.command_line.application import run
+from serving.command_line.grade_report import waiting_rows
+from serving.grading.grading_run import grade_city
+from tests.grading_cities import POLICIES, UNKNOWN, city_today
 from tests.small_city import SmallCity, small_city
 
 Said = tuple[int, str, str]
@@ -207,3 +210,8 @@ def test_a_policy_with_a_fault_is_refused_with_the_line_and_one_of_another_kind_
     (tmp_path / "mine.yaml").write_text(strange, encoding="utf-8")
     code, _, told = siterisk("policy", "preview", "mine.yaml", "--on", "2026-06-01")
     assert code == 5 and "there is no feature alarms_opened" in told
+
+
+def test_where_nothing_waits_the_list_is_empty() -> None:
+    calm = grade_city(city_today([0.1, 0.1]), POLICIES, UNKNOWN).grades
+    assert waiting_rows(calm).empty

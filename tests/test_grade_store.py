@@ -16,7 +16,7 @@ from data_contracts.grade_tables import GRADE_TABLES
 from data_contracts.record_store import RecordStore
 from data_contracts.source_databases import database_tables
 from serving.grading import grade_store
-from serving.grading.decisions import Decision
+from serving.grading.decisions import Decision, waiting_at
 from serving.grading.grade_store import GradeStore
 from serving.grading.grading_run import GradingRun, grade_city
 from tests.grading_cities import POLICIES, UNKNOWN, city_today
@@ -75,8 +75,10 @@ def test_a_decision_holds_from_its_day_on_and_not_before(store: RecordStore):
     run, grades = kept(store, "2026-03-02"), GradeStore(store.engine)
     stored = grades.needed_run(dt.date(2026, 3, 2))
     red = run.grades.iloc[-1]
-    word = Decision(red["project_id"], "CONFIRM", "officer 7", "seen on site", pd.Timestamp("2026-03-03"))
-    grades.decide(stored, red, word, pd.Timestamp("2026-03-03T09:00"))
+    word = Decision(
+        red["project_id"], "CONFIRM", "officer 7", "seen on site", pd.Timestamp("2026-03-03"), waiting_at(red)
+    )
+    grades.decide_all(stored, [word], pd.Timestamp("2026-03-03T09:00"))
     on = {day: grades.grades_on(dt.date(2026, 3, day)) for day in (2, 3)}
     said = {day: frame.iloc[-1] for day, frame in on.items() if frame is not None}
     assert (said[2]["confirmation"], said[3]["confirmation"]) == ("PENDING", "CONFIRMED")

@@ -101,8 +101,9 @@ def test_a_stage_entered_asks_for_a_visit_unless_one_has_been_there_since():
     assert visits(**stage, inherent_grade=2.0)["due_rule"] == "BASE_2"
 
 
-def test_a_low_risk_factory_is_visited_between_topping_out_and_finishes():
-    found = visits(inherent_grade=1.0, last_visit_on=NEVER, stage_order=50.0, stage_entered_on="2026-03-01")
+@pytest.mark.parametrize("grade", [1.0, math.nan])
+def test_a_low_risk_factory_or_one_of_unknown_grade_is_visited_between_topping_out_and_finishes(grade):
+    found = visits(inherent_grade=grade, last_visit_on=NEVER, stage_order=50.0, stage_entered_on="2026-03-01")
     assert (found["due_on"], found["due_rule"]) == (pd.Timestamp("2026-04-30"), "NODE_TOPPED_OUT")
     assert found["due_zh"] == "主体结构封顶后、装饰装修施工前"
 

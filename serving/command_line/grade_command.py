@@ -171,7 +171,7 @@ def _keep_decisions(store: GradeStore, path: Path, day: pd.Timestamp, as_json: b
     decided = read_confirmations(path, store.grades(run, decided_until=day.date()), day)
     if decided:
         store.decide_all(run, decided, now())
-    counts = {word: sum(one.decision == word for _, one in decided) for word in ("CONFIRM", "REFUSE")}
+    counts = {word: sum(one.decision == word for one in decided) for word in ("CONFIRM", "REFUSE")}
     say(
         f"已保存 {len(decided)} 项决定（确认 {counts['CONFIRM']}，否定 {counts['REFUSE']}），针对 {run.day} 的评级。\n"
         f"{len(decided)} decisions kept ({counts['CONFIRM']} confirmed, {counts['REFUSE']} refused) on the run of {run.day}."

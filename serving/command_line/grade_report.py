@@ -26,7 +26,8 @@ def dated(grades: pd.DataFrame) -> pd.DataFrame:
 def waiting_rows(grades: pd.DataFrame) -> pd.DataFrame:
     """The sites at which something waits for a person: reds first, then orange, then lowerings."""
     waits = grades[grades["confirmation"] == "PENDING"]
-    order = waits["colour"].map(list(ZH).index) + waits["proposed_colour"].notna() * len(ZH)
+    worst_first = waits["colour"].map(list(ZH).index).astype("int64")
+    order = worst_first + waits["proposed_colour"].notna() * len(ZH)
     return dated(waits.loc[order.sort_values(kind="stable").index, list(WAITING)]).reset_index(drop=True)
 
 

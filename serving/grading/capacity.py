@@ -17,7 +17,7 @@ from data_contracts.records import Records
 from serving.grading.colours import Floats
 from serving.grading.working_days import WorkingDays, days_known
 
-DAYS_A_WEEK, DAYS_A_YEAR = 7, 365
+DAYS_A_YEAR = 365
 TOLD, BY_ROSTER, NOT_KNOWN = "TOLD", "INSPECTOR_DAYS", "NOT_KNOWN"
 HALVINGS = 50  # of an interval of numbers between 0 and 10: to the last bit
 
@@ -48,14 +48,14 @@ def roster_capacity(
     """From the inspector-days of the coming weeks that were on file at 00:00 of `day`.
 
     Counted for each working day of those weeks and taken for all working days of a year, so that a holiday in
-    them makes no smaller station. A roster that ends sooner counts for the days it covers; a row that does
-    not say whether the inspector is available does not count.
+    them makes no smaller station; other days, which no plan uses, do not count. A roster that ends sooner counts
+    for the days it covers; a row that does not say whether the inspector is available does not count.
     """
     known = days_known(records.table("inspector_days"), ["inspector_ref", "date"], day)
     if known.empty:
         return Capacity(None, NOT_KNOWN)
     last = min(day + pd.Timedelta(weeks=policy["weeks_ahead"]), known["date"].max() + pd.Timedelta(days=1))
-    ahead = known[(known["date"] >= day) & (known["date"] < last)]
+    ahead = known[(known["date"] >= day) & (known["date"] < last) & working_days.among(known["date"])]
     days = working_days.between(day, last)
     if not days or ahead.empty:
         return Capacity(None, NOT_KNOWN)

@@ -8,17 +8,16 @@ from pathlib import Path
 import pandas as pd
 
 from data_contracts.errors import InvalidInput, SourceUnreadable
-from serving.grading.decisions import DECISIONS, REFUSE, Decision, cannot_be_refused
+from serving.grading.decisions import DECISIONS, REFUSE, Decision, cannot_be_refused, waiting_at
 from serving.grading.site_grades import PENDING
 
 COLUMNS = ("project_id", "decision", "person", "reason")
 FIRST_ROW = 2  # the header is row 1
 Fault = tuple[int, str, str]
-Decided = tuple[pd.Series, Decision]
 
 
-def read_confirmations(path: Path, grades: pd.DataFrame, day: pd.Timestamp) -> list[Decided]:
-    """Each decision with the site it is about; InvalidInput names every faulty row at once, and nothing is kept."""
+def read_confirmations(path: Path, grades: pd.DataFrame, day: pd.Timestamp) -> list[Decision]:
+    """The decisions; InvalidInput names every faulty row at once, and nothing is kept."""
     rows = _read(path)
     sites = {site["project_id"]: site for _, site in grades.iterrows()}
     faults = [
@@ -41,7 +40,7 @@ def read_confirmations(path: Path, grades: pd.DataFrame, day: pd.Timestamp) -> l
         )
     words = zip(*(rows[name].tolist() for name in COLUMNS), strict=True)
     return [
-        (sites[project], Decision(project, word, person, reason, day))
+        Decision(project, word, person, reason, day, waiting_at(sites[project]))
         for project, word, person, reason in words
     ]
 

@@ -23,27 +23,43 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Decision:
-    """One person's word on one site, in force from `decided_on`."""
+    """One person's word on one site, in force from `decided_on`.
+
+    `about` is what the person saw waiting: the colour, and the better one proposed (None: the colour itself waits).
+    """
 
     project_id: str
     decision: str
     person: str
     reason: str
     decided_on: pd.Timestamp
+    about: tuple[str, str | None]
+
+
+def waiting_at(site: pd.Series) -> tuple[str, str | None]:
+    """What a decision about the site, as it is now, is about."""
+    proposed = site["proposed_colour"]
+    return str(site["colour"]), None if pd.isna(proposed) else str(proposed)
 
 
 def with_decisions(grades: pd.DataFrame, decisions: Iterable[Decision]) -> pd.DataFrame:
-    """The grades after the decisions, in their order; one about a site that waits for nothing changes nothing.
+    """The grades after the decisions, in their order.
+
+    One about a site that waits for nothing changes nothing, nor does one that was made when something else waited: a run
+    made again for the same day may propose another colour.
 
     A lowering confirmed holds from its day; refused, it is not proposed again before the days between steps have
-    passed. A red or orange confirmed stays; refused, the site has the worst colour that needs no person, and the
-    risks alone raise it no further for as long. A colour that an override asks for cannot be refused.
+    passed. A red or orange confirmed stays; refused, the site goes back to the colour that it had before it was raised,
+    to the worst that needs no person if that was better, and never below what an override asks for; the risks alone
+    raise it no further for as long. A colour that an override asks for cannot be refused.
     """
     decided = grades.copy()
     rows = {project: row for row, project in enumerate(decided["project_id"].tolist())}
     for one in decisions:
         row = rows.get(one.project_id)
         if row is None or decided.at[row, "confirmation"] != PENDING:
+            continue
+        if waiting_at(decided.iloc[row]) != one.about:
             continue
         for column, value in _after(decided.iloc[row], one).items():
             decided.loc[row, column] = value
@@ -65,7 +81,7 @@ def _after(site: pd.Series, one: Decision) -> dict[str, Any]:
     if cannot_be_refused(site):
         return {}
     refused = {"refused_colour": site["colour"], "refused_on": one.decided_on}
-    return by | refused | _moved(_without_person(), site, one.decided_on, REFUSED_RAISE, REFUSED)
+    return by | refused | _moved(_colour_instead(site), site, one.decided_on, REFUSED_RAISE, REFUSED)
 
 
 def cannot_be_refused(site: pd.Series) -> bool:
@@ -91,6 +107,10 @@ def _moved(
     }
 
 
-def _without_person() -> str:
-    """The worst colour that needs nobody's word."""
-    return NAMES[BLUE + 1]
+def _colour_instead(site: pd.Series) -> str:
+    """The colour of a site whose raise a person refuses."""
+    raised_on, ranks = site[REACHED[site["colour"]]], [BLUE + 1]
+    ranks += [RANK[code] for code, column in REACHED.items() if site[column] < raised_on]
+    if pd.notna(site["override_colour"]):
+        ranks.append(RANK[site["override_colour"]])
+    return NAMES[max(ranks)]

@@ -148,7 +148,9 @@ def _of_nodes(sites: pd.DataFrame, content: Mapping[str, Any]) -> list[Duty]:
     stages = code_list("stages").codes
     found = []
     for node in content["nodes"] or ():
-        here = (order == float(stages[node["stage"]].extra["order"])) & np.isin(inherent, node["grades"])
+        of_grade = np.isin(inherent, [grade for grade in node["grades"] if grade != UNKNOWN_GRADE])
+        of_grade |= np.isnan(inherent) & (UNKNOWN_GRADE in node["grades"])
+        here = (order == float(stages[node["stage"]].extra["order"])) & of_grade
         due = np.where(here & ~(last >= entered), entered + node["within_days"] * ONE_DAY, NEVER)
         found.append(Duty(due, node["code"], node["zh"], node["en"]))
     return found

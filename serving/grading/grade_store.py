@@ -89,13 +89,7 @@ class GradeStore:
         run = self.newest_run(day)
         return None if run is None else self.grades(run, decided_until=day)
 
-    def decide(self, run: StoredRun, site: pd.Series, decision: Decision, recorded_at: pd.Timestamp) -> None:
-        """Keep one decision; see `decide_all`."""
-        self.decide_all(run, [(site, decision)], recorded_at)
-
-    def decide_all(
-        self, run: StoredRun, decided: Sequence[tuple[pd.Series, Decision]], recorded_at: pd.Timestamp
-    ) -> None:
+    def decide_all(self, run: StoredRun, decided: Sequence[Decision], recorded_at: pd.Timestamp) -> None:
         """Keep decisions about sites of a run, all or none."""
         table = grade_table(GRADE_CONFIRMATIONS)
         with connected(self.engine) as connection, writing(connection):
@@ -105,15 +99,15 @@ class GradeStore:
                     "entry_id": first + place,
                     "run_id": run.run_id,
                     "project_id": one.project_id,
-                    "colour": site["colour"],
-                    "proposed_colour": None if pd.isna(site["proposed_colour"]) else site["proposed_colour"],
+                    "colour": one.about[0],
+                    "proposed_colour": one.about[1],
                     "decision": one.decision,
                     "person": one.person,
                     "reason": one.reason,
                     "decided_on": one.decided_on.date(),
                     "recorded_at": recorded_at.to_pydatetime(),
                 }
-                for place, (site, one) in enumerate(decided)
+                for place, one in enumerate(decided)
             ]
             connection.execute(table.insert(), rows)
 
@@ -133,6 +127,7 @@ class GradeStore:
                 row["person"],
                 row["reason"],
                 pd.Timestamp(row["decided_on"]),
+                (row["colour"], row["proposed_colour"]),
             )
             for row in found
         ]

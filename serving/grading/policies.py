@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from pathlib import Path
 
 from data_contracts.errors import InvalidInput
-from data_contracts.policy import Policy, PolicyFile, load_policy_file, policy_file
+from data_contracts.policy import Policy, PolicyFile, policy_file
 from features.catalogue import Catalogue
 from features.policy_rules import refuse_unknown_facts
 
@@ -46,14 +45,6 @@ def house_grading_policies(frequency: str = VISIT_FREQUENCY) -> GradingPolicies:
     return GradingPolicies(
         policy_file(DYNAMIC_GRADE), _of_kind(policy_file(frequency), VISIT_FREQUENCY), frequency
     )
-
-
-def with_file(policies: GradingPolicies, path: Path) -> GradingPolicies:
-    """These with one of them read from a file instead; ContractInvalid names every fault with its line."""
-    new = load_policy_file(path)
-    if new.name == DYNAMIC_GRADE:
-        return GradingPolicies(new, policies.frequency, policies.frequency_name)
-    return GradingPolicies(policies.grade, _of_kind(new, VISIT_FREQUENCY), path.stem)
 
 
 def _of_kind(policies: PolicyFile, kind: str) -> PolicyFile:

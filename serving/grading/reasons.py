@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from data_contracts.policy import Policy
 from features.policy_rules import Facts
@@ -68,11 +69,15 @@ def reasons(on: Deciding) -> pd.DataFrame:
 
 
 def _by_heads(on: Deciding, table: Mapping[str, Any]) -> None:
-    """The risk of the worst head beside the cut-off of the colour in force; for blue beside that of yellow."""
+    """The risk of the worst head beside the cut-off of the colour in force; for blue beside that of yellow.
+
+    Where the margin alone keeps a colour, the head told is the one nearest to its cut-off of that colour.
+    """
+    told = np.where(on.stepped.why == steps.WITHIN_MARGIN, _nearest_head(on), on.indicated.head)
     for said in on.policy.content["heads"]:
         if said["head"] not in on.indicated.cutoffs:
             continue
-        rows = np.flatnonzero(on.indicated.head == list(on.indicated.cutoffs).index(said["head"]))
+        rows = np.flatnonzero(told == list(on.indicated.cutoffs).index(said["head"]))
         risk, ranks = on.indicated.risks[said["head"]][rows], on.stepped.ranks[rows]
         limits = on.indicated.cutoffs[said["head"]][len(NAMES) - 1 - np.maximum(ranks, BLUE + 1)]
         colours = [COLOURS[len(NAMES) - 1 - max(rank, BLUE + 1)] for rank in ranks.tolist()]
@@ -86,6 +91,14 @@ def _by_heads(on: Deciding, table: Mapping[str, Any]) -> None:
         table["rule_en"][rows] = [
             _head_en(said, *one) for one in zip(risk, limits, colours, reached, strict=True)
         ]
+
+
+def _nearest_head(on: Deciding) -> NDArray[np.int64]:
+    """The place of the head whose risk is the largest part of its cut-off of the colour in force."""
+    place = len(NAMES) - 1 - np.maximum(on.stepped.ranks, BLUE + 1)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        parts = [on.indicated.risks[head] / limits[place] for head, limits in on.indicated.cutoffs.items()]
+    return np.argmax(np.nan_to_num(parts, nan=-1.0), axis=0)
 
 
 def _head_zh(said: Mapping[str, str], risk: float, limit: float, colour: str, reached: bool) -> str:

@@ -54,6 +54,15 @@ class WorkingDays:
         days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D"))
         return sum(self._works(day) for day in days)
 
+    def among(self, days: pd.Series) -> np.ndarray:
+        """Which of the days are working days.
+
+        >>> WorkingDays.plain().among(pd.Series(pd.to_datetime(["2026-05-08", "2026-05-09"]))).tolist()
+        [True, False]
+        """
+        asked = days.to_numpy("datetime64[D]")
+        return (np.is_busday(asked) & ~np.isin(asked, self.free)) | np.isin(asked, self.worked)
+
     def _after(self, day: np.datetime64, count: int) -> np.datetime64:
         left = count
         while left > 0:
