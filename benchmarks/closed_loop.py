@@ -93,7 +93,6 @@ def trained_model(seed: int, given: argparse.Namespace, folder: Path) -> Path:
             export=kept,
             heads=["accident"],
             seed=seed,
-            simulated=True,
             threads=1,
         )
     _told(f"model {seed}: {done.figures['accident']['judged']}")

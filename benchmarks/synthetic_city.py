@@ -81,7 +81,6 @@ def _of_seed(seed: int, variance: float, given: argparse.Namespace) -> dict[str,
             mlruns=Path(folder) / "mlruns",
             heads=[HEAD],
             seed=seed,
-            simulated=True,
             threads=1,
             progress=partial(_told, f"{seed} {variance}"),
         )

@@ -65,7 +65,6 @@ def main() -> None:
                 heads=[HEAD],
                 catalogue=of_so_many(load_catalogue(), given.features),
                 threads=given.threads,
-                simulated=True,
                 progress=clock,
             )
             whole = time.perf_counter() - began

@@ -35,7 +35,6 @@ def model_folder(folder: Path, test: list[str] = TEST, head: str = "accident") -
     passport = json.loads(files[PASSPORT])
     dates = {"test": test, "test_known_at": "2026-06-30T00:00:00"}
     passport["heads"] = {head: {"tested": {"dates": dates}}}
-    passport["simulated"] = True
     write_model_folder(folder / "model", files | {PASSPORT: as_json(passport)})
     return folder / "model"
 

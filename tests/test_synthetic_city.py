@@ -14,6 +14,8 @@ import pytest
 from data_contracts.contract import contract, contracts
 from data_contracts.errors import InvalidInput, SourceUnreadable
 from data_contracts.moments import END_OF_DAY, now
+from data_contracts.records import Records
+from data_contracts.simulated import SIMULATED, is_simulated
 from data_contracts.synthetic_city import (
     Truth,
     compare_with_domain,
@@ -228,6 +230,12 @@ def test_the_truth_is_not_among_the_tables(folder: Path, city: CityTables, truth
 def test_the_truth_names_the_declaration_it_was_made_after(truth: Truth) -> None:
     assert truth.city["declaration_sha256"] == declaration_hash() == load_declaration().sha256
     assert truth.city["simulated"] is True
+
+
+def test_its_projects_and_firms_say_that_they_are_simulated(city: CityTables) -> None:
+    assert is_simulated(Records.from_tables({"projects": city["projects"]}))
+    assert not is_simulated(Records.from_tables({"projects": city["projects"].drop(columns="source_system")}))
+    assert (city["enterprises"]["source_system"] == SIMULATED).all()
 
 
 def test_every_site_on_the_register_and_no_other_has_its_truth(city: CityTables, truth: Truth) -> None:

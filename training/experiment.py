@@ -15,6 +15,7 @@ from data_contracts.errors import NotEnoughData
 from data_contracts.moments import knowledge_moment, now
 from data_contracts.progress import Progress, silent
 from data_contracts.records import Records
+from data_contracts.simulated import is_simulated
 from features.catalogue import Catalogue, load_catalogue
 from features.fact_index import FactIndex
 from training.head_rows import City
@@ -74,7 +75,6 @@ def train(
     catalogue: Catalogue | None = None,
     dates: TestDates | None = None,
     oracles: Mapping[str, Oracle] | None = None,
-    simulated: bool = False,
     search_minutes: float | None = None,
     progress: Progress = silent,
 ) -> TrainingResult:
@@ -83,7 +83,7 @@ def train(
     Nothing recorded after `until` is read. A head with too few outcomes is left out and said so;
     NotEnoughData is raised when none is left. Each trained head is logged to MLflow under `mlruns` and
     registered there as challenger; the auditable folder is kept beside it and copied to `export`. `oracles` give the
-    true risk of a head's rows where it is known, which only evaluations see; `simulated` says that records are made up.
+    true risk of a head's rows where it is known, which only evaluations see.
     With `search_minutes` the parameters of trees are searched first; InvalidInput unless they are above 0. `threads` fit
     trees. Nothing else of the process may use LightGBM meanwhile: see `training.block_predictions`.
     """
@@ -112,7 +112,7 @@ def train(
         silences=made.silences,
         searches=made.searches,
         judged_rows={head.head.name: keep_judged_rows(Path(mlruns), head) for head in made.trained},
-        simulated=simulated,
+        simulated=is_simulated(records),
         revision=git_revision(Path(__file__).parent),
     )
     folder = _keep(folder_files(passport, made.trained, seed), Path(mlruns), export)

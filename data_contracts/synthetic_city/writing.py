@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from data_contracts.contract import Kind, TableContract, contract, contracts
+from data_contracts.simulated import MARKED_TABLES, SIMULATED
 from data_contracts.synthetic_city.rows import Rows, length
 
 TableFormat = Literal["parquet", "csv"]
@@ -41,7 +42,12 @@ class CityWriter:
         self._open: dict[str, pq.ParquetWriter | pa_csv.CSVWriter] = {}
 
     def write(self, name: str, rows: Rows) -> None:
-        """Add rows to a table; columns the rows lack are missing, those with an underscore are left out."""
+        """Add rows to a table; columns the rows lack are missing, those with an underscore are left out.
+
+        Projects and firms are marked as simulated.
+        """
+        if name in MARKED_TABLES:
+            rows = rows | {"source_system": np.full(length(rows), SIMULATED.encode())}
         piece = as_arrow(contract(name), rows)
         self.counts[name] += piece.num_rows
         self._waiting[name].append(piece)

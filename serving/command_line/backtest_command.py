@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from data_contracts.errors import InvalidInput
 from serving.command_line.asked_pairs import JsonOption
 from serving.command_line.given_records import RecordsOption, records_of
 from serving.command_line.terminal import result, result_json, say, shown_progress
@@ -50,21 +49,19 @@ def backtest(
       siterisk backtest --records snapshot/ --model model/ --page backtest.html
       siterisk backtest --share 0.05 --out backtest.csv
     """
+    from data_contracts.simulated import is_simulated
     from serving.command_line.backtest_inputs import judged_model, past_of
     from serving.command_line.backtest_report import HEADLINE, Told, backtest_page, backtest_text
-    from serving.result_files import writable_result, write_result
+    from serving.result_files import writable_result, write_result, written_whole
 
     if out is not None:
         writable_result(out)
-    if page is not None and page.suffix != ".html":
-        raise InvalidInput(
-            zh=f"--page 应为 .html 文件，而不是 {page}。",
-            en=f"--page takes a .html file, not {page}.",
-            field="page",
-        )
+    if page is not None:
+        writable_result(page, (".html",))
     with shown_progress() as progress:
         fitted, first, weeks = judged_model(model)
-        past = past_of(records_of(records, progress), fitted, (first, weeks), share, progress)
+        known = records_of(records, progress)
+        past = past_of(known, fitted, (first, weeks), share, progress)
         lists = past.history.lists(past.orders, seed, progress)
         table = past.history.compared(lists, seed)
     told = Told(
@@ -72,13 +69,14 @@ def backtest(
         past.history.workload(lists[HEADLINE], past.agencies),
         past.chance(),
         {"model": fitted.version, "first": str(first.date()), "weeks": weeks, "share": share, "seed": seed},
-        bool(fitted.passport.get("simulated")),
+        is_simulated(known),
     )
     if out is not None:
         write_result(table, out)
         say(f"{len(table)} 行 / rows → {out}")
     if page is not None:
-        page.write_text(backtest_page(told), encoding="utf-8")
+        with written_whole(page) as building:
+            building.write_text(backtest_page(told), encoding="utf-8")
         say(f"→ {page}")
     if as_json:
         result_json(told.as_json())

@@ -110,9 +110,7 @@ def _train(settings: Settings, city: City, progress: Progress) -> None:
     from training.experiment import train
 
     records = frozen_records(open_records(settings.store_url), settings.home, progress)
-    done = train(
-        records, mlruns=settings.mlruns, name="demo", seed=city.seed, simulated=True, progress=progress
-    )
+    done = train(records, mlruns=settings.mlruns, name="demo", seed=city.seed, progress=progress)
     say(training_table(done))
 
 
