@@ -160,7 +160,8 @@ def summary(rows: pd.DataFrame) -> dict[str, float]:
             shares.append((total[PLAN] - total["random"]) / (total["oracle"] - total["random"]))
             of_best.append((total[PLAN] - total["random"]) / (best - total["random"]))
     return {name: round(min(found), 3) for name, found in lows.items()} | {
-        "share_of_oracle": round(min(shares), 3)
+        "share_of_oracle": round(min(shares), 3),
+        "share_of_best_oracle": round(min(of_best), 3),
     }
 
 

@@ -98,14 +98,29 @@ def status_of(error: SiteriskError) -> int:
 
 
 def error_answer(error: SiteriskError) -> JSONResponse:
-    """The answer that tells `error`."""
-    detail = ErrorDetail(code=error.code, message_zh=error.zh, message_en=error.en, field=error.field)
+    """The answer that tells `error`; where the store lies and what its server said stays in the log."""
+    zh, en = words_outside(error)
+    detail = ErrorDetail(code=error.code, message_zh=zh, message_en=en, field=error.field)
     headers = {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = 'Bearer realm="siterisk"'  # RFC 9110, section 11.6.1
     if isinstance(error, TooManyCalls):
         headers["Retry-After"] = str(error.wait_s)
     return _answer(status_of(error), detail, headers)
+
+
+def words_outside(error: SiteriskError) -> tuple[str, str]:
+    """What callers are told of an error, in Chinese and English.
+
+    >>> words_outside(errors.StoreUnavailable(zh="", en="There is no record store at /var/lib/x.db."))[1]
+    'The record store cannot be used at the moment. Try again later; the log of the service says why.'
+    """
+    if type(error) in (errors.StoreUnavailable, errors.StoreBusy):
+        return (
+            "记录库暂时无法使用，请稍后重试；原因见服务日志。",
+            "The record store cannot be used at the moment. Try again later; the log of the service says why.",
+        )
+    return error.zh, error.en
 
 
 def general_answer(status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:

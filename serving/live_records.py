@@ -19,7 +19,7 @@ from data_contracts.moments import now
 from data_contracts.record_store import StoreMark
 from features.catalogue import load_catalogue
 from serving.champion_watch import ChampionWatch
-from serving.http_errors import NotReady
+from serving.http_errors import NotReady, words_outside
 from serving.live_state import LiveState, Store, built_state, fed_state
 from serving.request_log import fault_of, request_log
 from training.risk_model import RiskModel
@@ -70,10 +70,9 @@ class LiveRecords:
         reason = self._problem
         if self._state is not None and not isinstance(reason, StoreUnavailable):
             return None
-        return NotReady(
-            zh=f"服务尚未就绪：{reason.zh if reason else '正在加载模型与记录，请稍候。'}",
-            en=f"Not ready: {reason.en if reason else 'the model and the records are being loaded.'}",
-        )
+        loading = ("正在加载模型与记录，请稍候。", "the model and the records are being loaded.")
+        zh, en = words_outside(reason) if reason else loading
+        return NotReady(zh=f"服务尚未就绪：{zh}", en=f"Not ready: {en}")
 
     def newest(self) -> LiveState | None:
         """The state there is, without asking the store whether it has moved on; None before the first."""

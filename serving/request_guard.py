@@ -84,7 +84,9 @@ class RequestGuard:
         self._log(scope, answer, time.perf_counter() - started, fault)
 
     async def _pass_on(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
-        if refusal := await self.admit(scope):
+        async with asyncio.timeout(self.answer_s):
+            refusal = await self.admit(scope)
+        if refusal:
             return await answer.instead(refusal)
         if refusal := _refused_by_headers(scope):
             return await answer.instead(refusal)

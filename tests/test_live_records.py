@@ -102,7 +102,7 @@ def live(store: StandInStore, home: Path) -> Iterator[LiveRecords]:
     records.stop()
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came true"

@@ -26,6 +26,14 @@ def test_two_visits_to_one_site_are_not_two_sites() -> None:
     assert together.high > apart.high
 
 
+def test_nothing_is_certain_because_all_found_the_same_or_one_site_was_drawn_twice() -> None:
+    alike = per_visit(np.array([3.0, 3.0]), np.array([0.1, 0.1]), np.array(["A", "B"]))
+    assert alike.mean == 3 and np.isnan([alike.low, alike.high, alike.spread]).all()
+    assert np.isnan(smallest_fall(alike.visits, alike.spread))
+    once = per_visit(np.array([2.0, 9.0]), np.array([0.1, 0.1]), np.array(["A", "A"]))
+    assert np.isnan([once.mean, once.low, once.spread]).all() and once.visits == 2
+
+
 def test_the_interval_holds_the_city_nineteen_times_of_twenty() -> None:
     chance, held = np.random.default_rng(0), 0
     for _ in range(400):

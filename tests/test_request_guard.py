@@ -17,7 +17,9 @@ SECRET = "310101199001011234"
 class Asked:
     """One request to a guarded application, and what came back."""
 
-    def __init__(self, app: Callable[..., Any], messages: list[dict[str, Any]], **scope: Any) -> None:
+    def __init__(
+        self, app: Callable[..., Any], messages: list[dict[str, Any]], *, admit: Any = None, **scope: Any
+    ) -> None:
         self.sent: list[dict[str, Any]] = []
         self.counted: list[tuple[Any, ...]] = []
         self.messages = messages
@@ -25,7 +27,7 @@ class Asked:
         guard = RequestGuard(
             app,
             lambda: why,
-            admit=everybody,
+            admit=admit or everybody,
             named=path_of,
             counted=lambda *told: self.counted.append(told),
             upload_s=0.2,
@@ -154,3 +156,10 @@ def test_a_good_answer_goes_through_as_it_is() -> None:
 
 def test_websockets_are_closed() -> None:
     assert Asked(untouched, [], type="websocket").sent == [{"type": "websocket.close", "code": 1008}]
+
+
+def test_a_door_that_does_not_answer_ends_in_a_timeout() -> None:
+    async def waits(_: Any) -> None:
+        await asyncio.sleep(5)
+
+    assert Asked(untouched, [], admit=waits).status == 504

@@ -67,6 +67,8 @@ class KeyRing:
         try:
             keys = {key.key_id: key for key in self._read()}
         except SiteriskError as error:
+            if self._failed is None:
+                request_log().warning("keys not read", code=error.code, message=error.en)
             self._failed = time.monotonic(), error
             raise
         self._keys, self._as_of, self._failed = keys, begun, None

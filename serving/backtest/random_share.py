@@ -24,7 +24,8 @@ LATER_FALL = 0.2  # the change that the plan sets as its aim: 事故起数、死
 class Estimate:
     """A mean per visit to any site, its 95 % interval, how many visits it rests on, and their spread over the mean.
 
-    All but `visits` missing (NaN) where no visit was drawn, or none found anything.
+    All but `visits` missing (NaN) where fewer than two sites were drawn, or no visit found anything; interval and spread where
+    all visits found the same, which tells nothing of how much they differ.
     """
 
     mean: float
@@ -43,14 +44,16 @@ def per_visit(found: NDArray, probability: NDArray, site: NDArray) -> Estimate:
     drawn = np.nan_to_num(probability, nan=0.0) > 0
     value, weight = found[drawn].astype(np.float64), 1.0 / probability[drawn]
     nothing = Estimate(np.nan, np.nan, np.nan, int(drawn.sum()), np.nan)
-    if len(value) < 2 or value.sum() <= 0:
+    unit = pd.factorize(site[drawn])[0]
+    units = len(np.unique(unit))
+    if units < 2 or value.sum() <= 0:
         return nothing
     mean = float(weight @ value / weight.sum())
-    unit = pd.factorize(site[drawn])[0]
-    units = int(unit.max()) + 1
     by_unit = np.bincount(unit, weight * (value - mean)) / weight.sum()
     error = float(np.sqrt((by_unit**2).sum() * units / max(units - 1, 1)))
     factor = np.exp(Z_INTERVAL * error / mean)
+    if error <= 0:  # all alike by chance: that tells nothing of how they differ
+        return Estimate(mean, np.nan, np.nan, len(value), np.nan)
     spread = error * np.sqrt(len(value)) / mean
     return Estimate(mean, mean / factor, mean * factor, len(value), float(spread))
 

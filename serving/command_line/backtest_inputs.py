@@ -40,7 +40,9 @@ class Past:
 
     def chance(self) -> dict[str, pd.DataFrame]:
         """What the visits drawn at random say, by what is counted and period."""
-        counted = self.visits.assign(stopped=self.visits["disposal"].isin(STOPS).astype("float64"))
+        disposal = self.visits["disposal"]
+        stopped = disposal.isin(STOPS).astype("float64").where(disposal.notna())
+        counted = self.visits.assign(stopped=stopped)
         return {name: by_period(counted, name, period) for name, period in PERIODS.items()}
 
 

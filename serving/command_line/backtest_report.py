@@ -68,7 +68,7 @@ NOTES = (
 
 
 class Verdict(NamedTuple):
-    """A sentence and whether what was asked for is shown: passed or failed."""
+    """A sentence and whether what was asked for is shown: passed, failed, or not_applicable where it cannot be told."""
 
     state: str
     said: Said
@@ -221,11 +221,19 @@ def rule_name(name: str) -> Said:
 def _verdict(row: pd.Series) -> Verdict:
     outcome, met = _outcome(str(row["outcome"])), percent(_number(row["recall"]), 0)
     gain = with_interval(_interval(row, "gain"), scale=100, digits=0)
-    if not row["gain_low"] > 0:
+    if pd.isna(row["gain_low"]):
+        return Verdict(
+            "not_applicable",
+            Said(
+                f"{outcome.zh}：这些周内结果太少，无法判断。",
+                f"{outcome.en}: too few of them in these weeks to tell.",
+            ),
+        )
+    if row["gain_low"] <= 0:
         return Verdict(
             "failed",
             Said(
-                f"{outcome.zh}：计划覆盖 {met}，不能证明好于过往违规次数（差 {gain} 个百分点）。",
+                f"{outcome.zh}：计划覆盖 {met}，不能证明好于过往违规次数（相差 {gain} 个百分点）。",
                 f"{outcome.en}: the plan meets {met}; it is not shown to be better than past violations ({gain} points).",
             ),
         )
@@ -242,7 +250,8 @@ def _section(regime: str, part: pd.DataFrame) -> Section:
     drawings, tables = [], []
     for outcome, rows in part.groupby("outcome", sort=False):
         ordered = rows.sort_values("recall", ascending=False)
-        drawings.append(_bars(ordered, _outcome(str(outcome)), f"{regime}-{outcome}"))
+        if ordered["recall"].notna().all():
+            drawings.append(_bars(ordered, _outcome(str(outcome)), f"{regime}-{outcome}"))
         tables.append(
             Table(
                 Said(

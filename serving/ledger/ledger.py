@@ -50,7 +50,6 @@ class Ledger:
         self._open_store, self._written = open_store, written
         self._store: RecordStore | None = None
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._named: set[str] = set()
         self._thread = threading.Thread(target=self._write_on, name="ledger", daemon=True)
 
     def start(self) -> None:
@@ -121,13 +120,12 @@ class Ledger:
             _wait_less(connection)
             connection.execution_options(siterisk_begin="BEGIN IMMEDIATE")
             with connection.begin():
-                for digest in named.keys() - self._named:
-                    _name_features(connection, digest, json.dumps(list(named[digest])))
+                for digest, names in named.items():
+                    _name_features(connection, digest, json.dumps(list(names)))
                 calls = [dict(entry.call) for entry in entries]
                 connection.execute(store_table("ledger_calls").insert(), calls)
                 blocks = [dict(block) for entry in entries for block in entry.blocks]
                 connection.execute(store_table("ledger_blocks").insert(), blocks)
-        self._named |= named.keys()
         self._written()
 
 
@@ -140,7 +138,7 @@ def _wait_less(connection: sa.Connection) -> None:
 
 
 def _name_features(connection: sa.Connection, digest: str, names: str) -> None:
-    """Note the names once; another worker may do so at the same time."""
+    """Note the names unless they are there: another worker may do so too, and a backup put back may lack them."""
     catalogues = store_table("ledger_catalogues")
     if connection.dialect.name == "sqlite":
         from sqlalchemy.dialects.sqlite import insert

@@ -61,13 +61,15 @@ def value_words(feature: Feature, value: float) -> str:
     >>> from features.catalogue import load_catalogue
     >>> value_words(load_catalogue().feature("floor_area_m2"), 28_000.0)
     '2.8'
+    >>> value_words(load_catalogue().feature("contract_price_cny10k"), 999.7)
+    '1000'
     """
     if np.isnan(value):
         return "–"
     shown = value * feature.shown_times
     if abs(shown) >= 10**_DIGITS or shown == round(shown):
         return f"{shown:z.0f}"
-    return f"{shown:.{_DIGITS}g}"
+    return np.format_float_positional(shown, _DIGITS, fractional=False, trim="-")
 
 
 def is_yes_or_no(feature: Feature) -> bool:
