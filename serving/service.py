@@ -22,7 +22,7 @@ from serving.access.key_ring import KeyRing
 from serving.access.key_store import all_keys
 from serving.calls.application import CALL_BOOK, PLAIN_ROUTE, v1_application
 from serving.calls.grades import answer_grades
-from serving.calls.parts import Parts, parts_of
+from serving.calls.parts import LONGEST_WAIT_S, Parts, parts_of
 from serving.calls.slow_work import SlowWork
 from serving.http_errors import NotReady, error_answer
 from serving.ledger.ledger import Ledger
@@ -85,7 +85,7 @@ class RiskScoring:
 
 
 class _StoreInUse:
-    """Gives the store of keys and ledger, opened when it is first there."""
+    """Gives the store of keys, ledger and posted records, opened when it is first there."""
 
     def __init__(self, store_url: str) -> None:
         self._url = store_url
@@ -93,7 +93,7 @@ class _StoreInUse:
 
     def __call__(self) -> RecordStore:
         if self._store is None:
-            self._store = RecordStore.open(self._url, create=False)
+            self._store = RecordStore.open(self._url, create=False, busy_s=LONGEST_WAIT_S)
         return self._store
 
 
