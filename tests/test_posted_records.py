@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -230,6 +231,23 @@ def test_a_project_is_posted_within_the_scope_and_handed_over_by_the_whole_city_
     moved = DATED | {"project_id": "P2"}
     assert post("violations", moved, key=key_of(PUDONG))["stored"] == 1
     assert post("violations", moved | {"violation_id": "V2"}, key=key_of(HUANGPU))["refused"] == 1
+
+
+def test_of_two_districts_that_post_one_new_project_together_one_gets_it(store_url: str) -> None:
+    with RecordStore.open(store_url, busy_s=20) as store:
+
+        def send(district: str) -> Row:
+            rows = [SITES[0] | {"region_code": district}]
+            body = json.dumps({"rows": rows}).encode()
+            return take_posted(store, key_of(district), contract("projects"), body)
+
+        with ThreadPoolExecutor(2) as callers:
+            with connected(store.engine) as connection, writing(connection):
+                answers = [callers.submit(send, district) for district in (PUDONG, HUANGPU)]
+                time.sleep(1)  # both have been found within the scope and wait for the lock
+            told = [answer.result() for answer in answers]
+        assert sorted((one["stored"], one["refused"]) for one in told) == [(0, 1), (1, 0)]
+        assert len(store.read("projects")) == 1
 
 
 def test_an_empty_row_is_refused_in_every_table_and_those_of_no_project_are_the_citys(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from data_contracts.api_messages import LONGEST_ID
 from data_contracts.contract import TableContract, contract
 from data_contracts.json_rows import cells_of, file_of
 from data_contracts.moments import now
@@ -140,7 +141,7 @@ def _remark(rule: str, column: str, zh: str, en: str) -> dict[str, str]:
 
 
 async def _post_records(request: Request) -> Response:
-    table = contract(request.path_params["table"])
+    table = contract(request.path_params["table"][:LONGEST_ID])
     parts, key, body = parts_of(request.app), key_asking(), await request.body()
     taken = await parts.in_writing_thread(lambda: take_posted(parts.open_store(), key, table, body))
     counted = {outcome: taken[outcome] for outcome in ROW_OUTCOMES}
