@@ -22,10 +22,10 @@ from serving.access.key_ring import KeyRing
 from serving.access.key_store import all_keys
 from serving.calls.application import CALL_BOOK, PLAIN_ROUTE, v1_application
 from serving.calls.grades import answer_grades
-from serving.calls.parts import LONGEST_WAIT_S, Parts, parts_of
+from serving.calls.parts import Parts, parts_of
 from serving.calls.slow_work import SlowWork
 from serving.http_errors import NotReady, error_answer
-from serving.ledger.ledger import Ledger
+from serving.ledger.ledger import LONGEST_WAIT_S, Ledger
 from serving.live_records import LiveRecords
 from serving.metrics import Metrics
 from serving.past_states import PastStates

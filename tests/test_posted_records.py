@@ -319,6 +319,8 @@ def test_two_callers_racing_with_one_key_store_each_row_once(
     with RecordStore.open(running_city.store_url) as store:
         held = store.read("violations")["violation_id"].str.startswith("V-RACE-")
     assert held.sum() == 40
+    counted = client.get("/metrics", headers=reporting).text
+    assert 'siterisk_rows_posted_total{outcome="stored"}' in counted
 
 
 BAD: dict[str, tuple[bytes, str | None]] = {

@@ -15,16 +15,13 @@ from data_contracts.record_store import RecordStore
 from serving.calls.slow_work import SlowWork
 from serving.http_errors import NotReady
 from serving.ledger.entries import CallEntry
-from serving.ledger.ledger import Ledger
+from serving.ledger.ledger import LONGEST_WAIT_S, Ledger
 from serving.live_records import LiveRecords
 from serving.metrics import Metrics
 from serving.past_states import PastStates
 
 THREADS = 4
 WRITERS = 4
-LONGEST_WAIT_S = 5.0
-"""How long a call waits for the store's lock, or for one of the threads that write, until the store is busy."""
-
 Answer = TypeVar("Answer")
 
 
