@@ -59,7 +59,11 @@ class SourceQuality:
 
 @dataclass
 class TableReport:
-    """One table of a delivery. Rows in = stored + unchanged + quarantined, or the load is undone."""
+    """One table of a delivery. Rows in = stored + unchanged + quarantined, or the load is undone.
+
+    Of each fault so many `examples` are spelled out; the numbers of `unchanged_rows` are noted where every
+    row is to be told of (`IntakeOptions.each_row`).
+    """
 
     table: str
     title_zh: str
@@ -72,6 +76,8 @@ class TableReport:
     resolved: int = 0
     corrections: int = 0
     store_version: int | None = None
+    examples: int = EXAMPLES
+    unchanged_rows: list[int] = field(default_factory=list)
     failures: dict[tuple[str, str], RuleCount] = field(default_factory=dict)
     warnings: dict[tuple[str, str], RuleCount] = field(default_factory=dict)
     quality: dict[str, SourceQuality] = field(default_factory=dict)
@@ -93,9 +99,9 @@ class TableReport:
         for (column, rule), number in found.items():
             entry = kept.setdefault((column, rule), RuleCount(column, rule))
             entry.count += number
-            if len(entry.examples) < EXAMPLES:
+            if len(entry.examples) < self.examples:
                 same = faults[(faults["column"] == column) & (faults["rule"] == rule)]
-                for fault in same.head(EXAMPLES - len(entry.examples)).to_dict("records"):
+                for fault in same.head(self.examples - len(entry.examples)).to_dict("records"):
                     shown = {name: fault[name] for name in ("value", "zh", "en")}
                     entry.examples.append({"source": source, "row": int(fault["row"]), **shown})
 

@@ -129,7 +129,7 @@ def recognised(table: TableContract, header: Sequence[object]) -> list[str]:
     Raises ForbiddenColumn for personal data, SourceUnreadable if a name occurs twice.
     """
     headings = [str(cell if cell is not None else "").strip(" \ufeff\r\n\t") for cell in header]
-    _refuse_personal(headings)
+    refuse_personal(headings)
     meant = column_names_of(table, headings)
     names = [
         meant.get(heading, heading) or f"column {place}" for place, heading in enumerate(headings, start=1)
@@ -144,7 +144,8 @@ def recognised(table: TableContract, header: Sequence[object]) -> list[str]:
     return names
 
 
-def _refuse_personal(headings: Sequence[str]) -> None:
+def refuse_personal(headings: Sequence[str]) -> None:
+    """Raise ForbiddenColumn, by name and with the reason, if any of the headings is of personal data."""
     personal = forbidden_columns(headings)
     if personal:
         said = [

@@ -17,7 +17,7 @@ from data_contracts.bulk_read import read_rows
 from data_contracts.contract import contract, contracts
 from data_contracts.errors import InvalidInput
 from data_contracts.records import Records
-from data_contracts.store_connection import connected, reading, store_engine, writing
+from data_contracts.store_connection import BUSY_SECONDS, connected, reading, store_engine, writing
 from data_contracts.store_tables import is_prepared, prepare_store, store_table
 from data_contracts.typed_tables import in_order
 from data_contracts.whole_tables import whole_table
@@ -40,13 +40,15 @@ class RecordStore:
         self.url = engine.url.render_as_string(hide_password=True)
 
     @classmethod
-    def open(cls, url: str = DEFAULT_URL, *, create: bool = True) -> RecordStore:
-        """The store at `url`, made or brought up to date if need be.
+    def open(
+        cls, url: str = DEFAULT_URL, *, create: bool = True, busy_s: float = BUSY_SECONDS
+    ) -> RecordStore:
+        """The store at `url`, made or brought up to date if need be; its writers wait `busy_s` for others.
 
         Without `create` a SQLite file that does not exist raises StoreUnavailable, as does a store that
         a newer siterisk has written, or a server that cannot be reached.
         """
-        engine = store_engine(url, create=create)
+        engine = store_engine(url, create=create, busy_s=busy_s)
         try:
             with reading(engine) as connection:
                 prepared = is_prepared(connection)

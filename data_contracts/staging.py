@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.schema import DropTable
+from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
 from data_contracts.bulk_read import read_rows
 from data_contracts.bulk_write import write_columns
@@ -51,56 +52,22 @@ class Staging:
     def __init__(self, connection: sa.Connection, table: TableContract, *, name: str = "staged") -> None:
         self.connection, self.contract = connection, table
         self.target = store_table(table.name)
-        metadata = sa.MetaData()
-        self.rows = sa.Table(
-            f"{name}_rows",
-            metadata,
-            sa.Column("stage_row", sa.BigInteger, primary_key=True, autoincrement=False),
-            sa.Column("source_no", sa.Integer),
-            sa.Column("row_number", sa.BigInteger),
-            sa.Column("is_stamped", sa.Boolean),
-            sa.Column("record_key", sa.Text),
-            sa.Column("content_hash", sa.Text),
-            *contract_columns(table),
-            prefixes=["TEMPORARY"],
-        )
-        self.aside = sa.Table(
-            f"{name}_aside",
-            metadata,
-            sa.Column("stage_row", sa.BigInteger, primary_key=True, autoincrement=False),
-            sa.Column("reason", sa.Text, primary_key=True),
-            sa.Column("column_name", sa.Text, primary_key=True),
-            prefixes=["TEMPORARY"],
-        )
-        self.failures = sa.Table(
-            f"{name}_failures",
-            metadata,
-            *quarantine_columns(),
-            sa.Column("is_known", sa.Boolean),
-            sa.Index(f"{name}_failures_by_row", "row_hash"),
-            prefixes=["TEMPORARY"],
-        )
-        self.lookalikes = sa.Table(
-            f"{name}_lookalikes",
-            metadata,
-            sa.Column("source_no", sa.Integer),
-            sa.Column("row_number", sa.BigInteger),
-            sa.Column("failing", sa.Text),
-            sa.Column("rest_hash", sa.Text),
-            prefixes=["TEMPORARY"],
-        )
-        self._metadata = metadata
+        self._tables = _temporary_tables(table, name)
+        self.rows, self.aside, self.failures, self.lookalikes = self._tables
         self._identities: list[np.ndarray] = []
         self._stamped = False
         self._count = 0
         self.close()
         with one_transaction(self.connection):
-            metadata.create_all(connection, checkfirst=False)
+            for one in self._tables:
+                self.connection.execute(CreateTable(one))
+                for index in one.indexes:
+                    self.connection.execute(CreateIndex(index))
 
     def close(self) -> None:
         """Drop the temporary tables."""
         with one_transaction(self.connection):
-            for table in self._metadata.tables.values():
+            for table in self._tables:
                 self.connection.execute(DropTable(table, if_exists=True))
 
     def add(self, typed: pd.DataFrame, *, source_no: int, stamped: np.ndarray | None = None) -> None:
@@ -291,6 +258,11 @@ class Staging:
         found = self.connection.execute(chosen.where(self._is_correction()).limit(examples)).all()
         return pd.DataFrame(found, columns=["record_key", "recorded_at", "row_number", "source_no"])
 
+    def unchanged_rows(self) -> list[int]:
+        """The row numbers of the source whose rows say nothing new: the store or an earlier row has them."""
+        numbers = sa.select(self.rows.c.row_number).where(self._is_aside(UNCHANGED, REPEATED))
+        return list(self.connection.scalars(numbers.order_by(self.rows.c.stage_row)))
+
     def repeated_by_system(self) -> dict[str, int]:
         """Rows that repeat another row of this delivery, by `source_system`."""
         system = sa.func.coalesce(self.rows.c.source_system, "")
@@ -321,6 +293,50 @@ class Staging:
     def _count_aside(self, *reasons: str) -> int:
         rows = sa.func.count(self.aside.c.stage_row.distinct())
         return int(self.connection.scalar(sa.select(rows).where(self.aside.c.reason.in_(reasons))) or 0)
+
+
+@cache
+def _temporary_tables(table: TableContract, name: str) -> tuple[sa.Table, sa.Table, sa.Table, sa.Table]:
+    """Rows, rows set aside, failures and lookalikes; made once, so that statements about them are compiled once."""
+    metadata = sa.MetaData()
+    rows = sa.Table(
+        f"{name}_rows",
+        metadata,
+        sa.Column("stage_row", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("source_no", sa.Integer),
+        sa.Column("row_number", sa.BigInteger),
+        sa.Column("is_stamped", sa.Boolean),
+        sa.Column("record_key", sa.Text),
+        sa.Column("content_hash", sa.Text),
+        *contract_columns(table),
+        prefixes=["TEMPORARY"],
+    )
+    aside = sa.Table(
+        f"{name}_aside",
+        metadata,
+        sa.Column("stage_row", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("reason", sa.Text, primary_key=True),
+        sa.Column("column_name", sa.Text, primary_key=True),
+        prefixes=["TEMPORARY"],
+    )
+    failures = sa.Table(
+        f"{name}_failures",
+        metadata,
+        *quarantine_columns(),
+        sa.Column("is_known", sa.Boolean),
+        sa.Index(f"{name}_failures_by_row", "row_hash"),
+        prefixes=["TEMPORARY"],
+    )
+    lookalikes = sa.Table(
+        f"{name}_lookalikes",
+        metadata,
+        sa.Column("source_no", sa.Integer),
+        sa.Column("row_number", sa.BigInteger),
+        sa.Column("failing", sa.Text),
+        sa.Column("rest_hash", sa.Text),
+        prefixes=["TEMPORARY"],
+    )
+    return rows, aside, failures, lookalikes
 
 
 def has_rows(connection: sa.Connection, table: sa.Table) -> bool:

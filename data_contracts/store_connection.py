@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,28 @@ from data_contracts.errors import InvalidInput, StoreBusy, StoreUnavailable
 BUSY_SECONDS = 60
 """How long a writer waits for another one before StoreBusy."""
 
+_BUSY_OPTION = "siterisk_busy_s"
 _BUSY_PAUSE = 0.02  # seconds
 _STORE_LOCK = 0x51_7E_51_5C  # any number, the same for all writers of one PostgreSQL database
 
 
-def store_engine(url: str, *, create: bool = True) -> sa.Engine:
+def store_engine(url: str, *, create: bool = True, busy_s: float = BUSY_SECONDS) -> sa.Engine:
     """An engine for a store's URL: `sqlite:///file`, `postgresql://…` (psycopg).
 
-    With `create` the folder of a SQLite file is made; without it a file that does not exist is refused.
-    Raises InvalidInput for a URL that cannot be read or names another kind of database, StoreUnavailable
-    for a file that is not there.
+    A writer waits for another one for `busy_s` seconds. With `create` the folder of a SQLite file is made;
+    without it a file that does not exist is refused. Raises InvalidInput for a URL that cannot be read or
+    names another kind of database, StoreUnavailable for a file that is not there.
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(parsed, create)
-    engine = sa.create_engine(parsed, pool_pre_ping=True, connect_args={"prepare_threshold": None})
-    event.listen(engine, "connect", _postgresql_settings)
+        return _sqlite_engine(parsed, create, busy_s)
+    engine = sa.create_engine(
+        parsed,
+        pool_pre_ping=True,
+        connect_args={"prepare_threshold": None},
+        execution_options={_BUSY_OPTION: busy_s},
+    )
+    event.listen(engine, "connect", partial(_postgresql_settings, busy_s))
     return engine
 
 
@@ -50,7 +57,7 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 def writing(connection: sa.Connection) -> Iterator[sa.Connection]:
     """A transaction that holds the store's lock: one writer at a time, so that versions have no gaps.
 
-    Raises StoreBusy if another writer holds the lock for longer than BUSY_SECONDS.
+    Raises StoreBusy if another writer holds the lock for longer than the engine's writers wait.
     """
     with _store_errors(connection.engine):
         sqlite = connection.dialect.name == "sqlite"
@@ -101,14 +108,14 @@ def _parsed(url: str) -> sa.URL:
     )
 
 
-def _sqlite_engine(url: sa.URL, create: bool) -> sa.Engine:
+def _sqlite_engine(url: sa.URL, create: bool, busy_s: float) -> sa.Engine:
     if not url.database or url.database == ":memory:":
         raise InvalidInput(
             zh="记录库需要一个文件，例如 sqlite:///var/siterisk.db。",
             en="A record store needs a file, such as sqlite:///var/siterisk.db.",
         )
     file = _StoreFile(Path(url.database).absolute())
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = sa.create_engine(url, connect_args={"timeout": busy_s}, execution_options={_BUSY_OPTION: busy_s})
     if create:
         file.path.parent.mkdir(parents=True, exist_ok=True)
     else:
@@ -172,9 +179,14 @@ def _sqlite_begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("siterisk_begin") or "BEGIN")
 
 
-def _postgresql_settings(connection: Any, _: object) -> None:
+def _postgresql_settings(busy_s: float, connection: Any, _: object) -> None:
+    """What is committed is durable, whatever the server's administrator finds good enough for others."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+        cursor.execute(f"SET lock_timeout = {int(busy_s * 1000)}")
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) "
+            "WHERE current_setting('synchronous_commit') = 'off'"
+        )
     connection.commit()
 
 
@@ -187,11 +199,13 @@ def _store_errors(engine: sa.Engine) -> Iterator[None]:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         reason = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
         if "database is locked" in reason or "lock timeout" in reason:
+            waited = f"{engine.get_execution_options()[_BUSY_OPTION]:g}"
             raise StoreBusy(
-                zh=f"记录库正被其他程序写入，等待超过 {BUSY_SECONDS} 秒，请稍后重试：{where}",
-                en=f"Another program has been writing to the store for over {BUSY_SECONDS} s. Try again: {where}",
+                zh=f"记录库正被其他程序写入，等待超过 {waited} 秒，请稍后重试：{where}",
+                en=f"Another program has been writing to the store for over {waited} s. Try again: {where}",
             ) from error
-        if type(cause).__name__ in ("OperationalError", "InterfaceError") or "not a database" in reason:
+        driver = engine.dialect.loaded_dbapi
+        if isinstance(cause, driver.OperationalError | driver.InterfaceError) or "not a database" in reason:
             raise StoreUnavailable(
                 zh=f"无法使用记录库 {where}：{reason}",
                 en=f"The record store {where} cannot be used: {reason}",

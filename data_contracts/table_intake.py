@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from xml.etree.ElementTree import ParseError
 
@@ -15,9 +16,9 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from data_contracts.contract import TableContract, contract_set_version
+from data_contracts.contract import TableContract, contract, contract_set_version
 from data_contracts.errors import SiteriskError, SourceUnreadable
-from data_contracts.progress import Progress
+from data_contracts.progress import Progress, silent
 from data_contracts.quality_report import EXAMPLES, RuleCount, TableReport
 from data_contracts.quarantine import (
     damaged_rows,
@@ -27,16 +28,16 @@ from data_contracts.quarantine import (
     rows_set_aside,
     store_entries,
 )
-from data_contracts.quarantine_exits import KeylessRows, close_corrected, close_released, stage_waiting
+from data_contracts.quarantine_exits import KeylessRows, close_corrected
 from data_contracts.record_sources import RecordFile, RecordSource
 from data_contracts.record_store import newest_version
 from data_contracts.row_chunks import CHUNK_ROWS, RowChunk
 from data_contracts.rule_book import sentences
 from data_contracts.staging import Staging
 from data_contracts.store_connection import one_transaction, writing
-from data_contracts.store_tables import store_table
 from data_contracts.typed_tables import with_recorded_at
 from data_contracts.validation import check_rows
+from data_contracts.waiting_rows import QUARANTINE, number_batch, release_below, take_waiting
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,19 @@ class IntakeOptions:
     """How a delivery is read.
 
     `stamp_missing`: rows without `recorded_at` get the moment of arrival. `first_version`: store versions
-    given are greater than this.
+    given are greater than this. `each_row`: the report spells out every fault and names the unchanged rows.
     """
 
     now: pd.Timestamp
     stamp_missing: bool = False
     chunk_rows: int = CHUNK_ROWS
     first_version: int = 0
+    each_row: bool = False
+
+    def report(self, table: TableContract) -> TableReport:
+        """The report of a table's rows, of which nothing has come in yet."""
+        examples = sys.maxsize if self.each_row else EXAMPLES
+        return TableReport(table.name, table.title_zh, examples=examples)
 
 
 def take_table(
@@ -68,19 +75,52 @@ def take_table(
     files = source.files_of(table.name)
     if not files and not _waits(connection, table):
         return None
-    taken = TableReport(table.name, table.title_zh)
-    staging = Staging(connection, table)
-    try:
+    taken = options.report(table)
+    with _staged(connection, table) as staging:
         delivery = _Delivery(staging, files, options, taken)
         delivery.read(progress)
         with _deciding(connection):
             delivery.decide()
+    return taken if files or taken.released else None
+
+
+def take_batch(
+    connection: sa.Connection,
+    file: RecordFile,
+    options: IntakeOptions,
+    before_deciding: Callable[[sa.Connection], None],
+) -> TableReport:
+    """Take in one file, and rows of any table that waited for its rows, in one transaction.
+
+    `before_deciding` is called once the transaction holds the store's lock; what it raises undoes the batch.
+    The report's `store_version` is the newest one of the store after the batch, whether or not it stored
+    anything.
+    """
+    table = contract(file.table)
+    taken = options.report(table)
+    with _staged(connection, table) as staging:
+        delivery = _Delivery(staging, [file], options, taken)
+        delivery.read(silent)
+        with writing(connection):
+            before_deciding(connection)
+            delivery.decide()
+            if taken.stored or taken.released:
+                taken.released += release_below(connection, table, options.now)
+            taken.store_version = newest_version(connection)
+    return taken
+
+
+@contextmanager
+def _staged(connection: sa.Connection, table: TableContract) -> Iterator[Staging]:
+    """The temporary tables of a delivery, dropped at the end however it ends."""
+    staging = Staging(connection, table)
+    try:
+        yield staging
     except BaseException:
         with suppress(SQLAlchemyError):
             staging.close()
         raise
     staging.close()
-    return taken if files or taken.released else None
 
 
 def _waits(connection: sa.Connection, table: TableContract) -> bool:
@@ -131,7 +171,7 @@ class _Delivery:
         self.staging.decide()
         self._quarantine_set_aside()
         store_entries(self.connection, self.staging, now)
-        examples = self.staging.corrections(EXAMPLES)
+        examples = self.staging.corrections(min(taken.examples, taken.rows_in))
         version = max(newest_version(self.connection), self.options.first_version) + 1
         decision = self.staging.store(
             store_version=version, contract_version=contract_set_version(), loaded_at=now
@@ -145,11 +185,15 @@ class _Delivery:
         self._report_corrections(examples)
         for system, count in self.staging.repeated_by_system().items():
             taken.quality[system].repeated += count
+        if self.options.each_row:
+            taken.unchanged_rows = self.staging.unchanged_rows()
         taken.resolved = close_corrected(self.staging, self.keyless, now)
-        released = self._release(version)
+        released, taken.released = take_waiting(self.connection, self.table, version, now)
         if decision.stored or released:
             taken.store_version = version
-            self._number(version, decision.stored + released)
+            source = ", ".join(file.name for file in self.files) or QUARANTINE
+            stored = decision.stored + released
+            number_batch(self.connection, self.table, version, rows=stored, source=source, now=now)
         if not taken.adds_up:
             raise _lost_rows(taken)
 
@@ -219,34 +263,6 @@ class _Delivery:
                         "en": en,
                     }
                 )
-
-    def _release(self, version: int) -> int:
-        """Take in waiting rows whose parents have arrived; how many rows were stored."""
-        waiting = stage_waiting(self.connection, self.table, self.options.now)
-        if waiting is None:
-            return 0
-        staging, hashes = waiting
-        staging.decide()
-        decision = staging.store(
-            store_version=version, contract_version=contract_set_version(), loaded_at=self.options.now
-        )
-        self.taken.released = close_released(staging, hashes, self.options.now)
-        staging.close()
-        return decision.stored
-
-    def _number(self, version: int, rows: int) -> None:
-        self.connection.execute(
-            store_table("store_versions")
-            .insert()
-            .values(
-                store_version=version,
-                table_name=self.table.name,
-                source=", ".join(file.name for file in self.files) or "quarantine",
-                rows_stored=rows,
-                contract_version=contract_set_version(),
-                loaded_at=self.options.now.to_pydatetime(),
-            )
-        )
 
 
 _BROKEN = (

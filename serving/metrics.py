@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 
@@ -23,7 +23,8 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 STATUSES = ("2xx", "3xx", "4xx", "5xx")
-RowOutcome = Literal["accepted", "unchanged", "refused"]
+RowOutcome = Literal["stored", "unchanged", "waiting", "refused"]
+ROW_OUTCOMES: tuple[RowOutcome, ...] = get_args(RowOutcome)
 
 
 class Metrics:

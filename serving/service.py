@@ -25,7 +25,7 @@ from serving.calls.grades import answer_grades
 from serving.calls.parts import Parts, parts_of
 from serving.calls.slow_work import SlowWork
 from serving.http_errors import NotReady, error_answer
-from serving.ledger.ledger import Ledger
+from serving.ledger.ledger import LONGEST_WAIT_S, Ledger
 from serving.live_records import LiveRecords
 from serving.metrics import Metrics
 from serving.past_states import PastStates
@@ -85,7 +85,7 @@ class RiskScoring:
 
 
 class _StoreInUse:
-    """Gives the store of keys and ledger, opened when it is first there."""
+    """Gives the store of keys, ledger and posted records, opened when it is first there."""
 
     def __init__(self, store_url: str) -> None:
         self._url = store_url
@@ -93,7 +93,7 @@ class _StoreInUse:
 
     def __call__(self) -> RecordStore:
         if self._store is None:
-            self._store = RecordStore.open(self._url, create=False)
+            self._store = RecordStore.open(self._url, create=False, busy_s=LONGEST_WAIT_S)
         return self._store
 
 

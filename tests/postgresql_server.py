@@ -44,6 +44,13 @@ class PostgresqlServer:
             settings.write(f"{SETTINGS}unix_socket_directories = '{self._folder}'\n")
         self._run("pg_ctl", "-D", data, "-l", str(self._folder / "log"), "-w", "-s", "start")
 
+    def crash_and_restart(self) -> None:
+        """End all sessions without a word, as a crash would, and start again on the same data."""
+        data = str(self._folder / "data")
+        self._run(
+            *("pg_ctl", "-D", data, "-l", str(self._folder / "log"), "-m", "immediate", "-w", "-s", "restart")
+        )
+
     def stop(self) -> None:
         """Stop the server and remove its folder."""
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-s", "stop")

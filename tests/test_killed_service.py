@@ -3,12 +3,12 @@
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -43,12 +43,9 @@ class Caller(threading.Thread):
             return  # the service is gone
 
 
-def processes_of(session: int) -> list[int]:
-    """The processes of a session: the service and its workers."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "-s", str(session)], capture_output=True, text=True, check=False
-    )
-    return [int(line) for line in listed.stdout.split()]
+def processes_of(supervisor: int) -> list[int]:
+    """The service's processes: its supervisor, and the workers, which are in sessions of their own."""
+    return [supervisor, *(child.pid for child in psutil.Process(supervisor).children(recursive=True))]
 
 
 @pytest.mark.slow

@@ -185,14 +185,13 @@ def test_opening_a_store_twice_at_once_makes_it_once(store_url: str) -> None:
 
 
 def test_a_writer_that_waits_too_long_is_told_that_the_store_is_busy(
-    store: RecordStore, store_url: str, monkeypatch: pytest.MonkeyPatch
+    store: RecordStore, store_url: str
 ) -> None:
-    monkeypatch.setattr("data_contracts.store_connection.BUSY_SECONDS", 0.2)
     with (
-        RecordStore.open(store_url) as other,
+        RecordStore.open(store_url, busy_s=0.2) as other,
         connected(store.engine) as connection,
         writing(connection),
-        pytest.raises(StoreBusy),
+        pytest.raises(StoreBusy, match=r"over 0\.2 s"),
     ):
         take(other, projects=PROJECTS)
     assert store.version() == 0
@@ -241,3 +240,15 @@ def test_a_password_never_appears_in_what_is_said() -> None:
     with pytest.raises(StoreUnavailable) as raised:
         RecordStore.open("postgresql://user:geheim@127.0.0.1:1/none")
     assert "geheim" not in str(raised.value)
+
+
+def test_what_is_committed_is_durable_whatever_the_servers_default(postgresql_url: str) -> None:
+    def setting(engine: sa.Engine) -> str:
+        with engine.connect() as connection:
+            return str(connection.scalar(sa.text("SHOW synchronous_commit")))
+
+    plain = sa.create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg:"))
+    assert setting(plain) == "off"
+    with RecordStore.open(postgresql_url) as store:
+        assert setting(store.engine) == "on"
+    plain.dispose()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from serving.access.keys import ROLES, Role
+from serving.http_errors import invalid_request
 
 V1 = "/v1"
 NOBODYS = "other"
@@ -21,6 +22,7 @@ MAY_SCORE: frozenset[Role] = frozenset({"score", "manage", "administer"})
 MAY_REPORT: frozenset[Role] = frozenset({"report", "manage", "administer"})
 MAY_DECIDE: frozenset[Role] = frozenset({"manage", "administer"})
 
+Message = TypeVar("Message", bound=BaseModel)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -83,6 +85,14 @@ class CallBook:
         """The call at the path, of the request's method if there is one."""
         at_path = [(match, call) for route, call in self._routes if (match := _match(route, scope))]
         return max(at_path, key=lambda found: found[0].value)[1] if at_path else None
+
+
+def message_in(body: bytes, kind: type[Message]) -> Message:
+    """The message in the body of a request; InvalidInput names every fault without repeating what was sent."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid_request(error) from None
 
 
 def _match(route: Route, scope: Scope) -> Match | None:

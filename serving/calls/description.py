@@ -31,7 +31,7 @@ REFUSALS = {
     "415": "不是未压缩的 UTF-8 application/json / not plain application/json in UTF-8",
     "422": "内容有误，field 指出字段 / wrong content, `field` says where",
     "429": "请求过多，Retry-After 给出等待秒数 / too many calls; Retry-After says how long to wait",
-    "503": "没有在用模型、记录库，或无法记入台账 / no champion, no record store, or the ledger cannot be written",
+    "503": "没有在用模型、记录库，记录库正被写入，或无法记入台账 / no champion, no record store, it is busy, or no ledger",
     "504": "处理超时 / it took too long",
 }
 

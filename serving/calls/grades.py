@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,9 +19,8 @@ from data_contracts.moments import now
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
 from serving.asked_moments import moment_asked
-from serving.calls.call import MAY_SCORE, Call
+from serving.calls.call import MAY_SCORE, Call, message_in
 from serving.calls.parts import parts_of
-from serving.http_errors import invalid_request
 from serving.ledger.basis import basis_of
 from serving.ledger.decisions import Decision
 from serving.ledger.entries import CallEntry, blocks_of, decision_ids, new_call_id
@@ -31,14 +29,6 @@ from serving.scorer import UNKNOWN, Scores
 
 KIND = "grades"
 SHANGHAI_OFFSET = "+08:00"
-
-
-def parse_grades(body: bytes) -> GradesRequest:
-    """The request in `body`; InvalidInput names every fault without repeating what was sent."""
-    try:
-        return GradesRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise invalid_request(error) from None
 
 
 async def answer_grades(application: Starlette, asked: GradesRequest) -> dict[str, Any]:
@@ -140,7 +130,7 @@ def answer_and_entry(
 
 
 async def _post_grades(request: Request) -> Response:
-    asked = parse_grades(await request.body())
+    asked = message_in(await request.body(), GradesRequest)
     request.scope.setdefault("siterisk.counts", {})["projects"] = len(asked.project_ids)
     content = await answer_grades(request.app, asked)
     request.scope["siterisk.counts"]["decisions"] = len(content["results"])

@@ -10,16 +10,18 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from starlette.applications import Starlette
 
+from data_contracts.errors import StoreBusy
 from data_contracts.record_store import RecordStore
 from serving.calls.slow_work import SlowWork
 from serving.http_errors import NotReady
 from serving.ledger.entries import CallEntry
-from serving.ledger.ledger import Ledger
+from serving.ledger.ledger import LONGEST_WAIT_S, Ledger
 from serving.live_records import LiveRecords
 from serving.metrics import Metrics
 from serving.past_states import PastStates
 
 THREADS = 4
+WRITERS = 4
 Answer = TypeVar("Answer")
 
 
@@ -36,7 +38,7 @@ class Parts:
     past_states: PastStates
     slow_work: SlowWork
     metrics: Metrics
-    _limiters: list[CapacityLimiter] = field(default_factory=list)
+    _limiters: dict[str, CapacityLimiter] = field(default_factory=dict)
 
     async def remember(self, entry: CallEntry) -> None:
         """Return when the ledger holds the entry; raises LedgerUnavailable if that fails or takes too long."""
@@ -45,9 +47,31 @@ class Parts:
 
     async def in_thread(self, work: Callable[[], Answer]) -> Answer:
         """The outcome of `work`, done in one of a few threads so that other requests go on being taken."""
-        if not self._limiters:
-            self._limiters.append(CapacityLimiter(THREADS))  # it belongs to the event loop that first asks
-        return await anyio.to_thread.run_sync(work, limiter=self._limiters[0])
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter("answers", THREADS))
+
+    async def in_writing_thread(self, work: Callable[[], Answer]) -> Answer:
+        """The outcome of `work`, which may wait for the store's lock; answers are computed elsewhere meanwhile.
+
+        Raises StoreBusy where so many others wait already that none of the threads was free in time.
+        """
+        limiter, waiting = self._limiter("writers", WRITERS), object()
+        with anyio.move_on_after(LONGEST_WAIT_S) as wait:
+            await limiter.acquire_on_behalf_of(waiting)
+        if wait.cancelled_caught:
+            raise StoreBusy(
+                zh="正在写入记录库的请求过多，请稍后重试。",
+                en="Too many calls are writing to the store. Try again.",
+            )
+        try:
+            return await anyio.to_thread.run_sync(work)
+        finally:
+            limiter.release_on_behalf_of(waiting)
+
+    def _limiter(self, name: str, threads: int) -> CapacityLimiter:
+        """The limiter of that name; it belongs to the event loop that first asks."""
+        if name not in self._limiters:
+            self._limiters[name] = CapacityLimiter(threads)
+        return self._limiters[name]
 
 
 def parts_of(application: Starlette) -> Parts:

@@ -24,7 +24,10 @@ from serving.ledger.entries import CallEntry
 from serving.request_log import fault_of, request_log
 
 LONGEST_WAIT_S = 5.0
-"""How long a call waits for its entry; on SQLite a large load holds the store's lock for longer."""
+"""How long a call waits for its entry, and any writer of the service for the store's lock.
+
+On SQLite a large load holds the lock for longer.
+"""
 
 MOST_ROWS = 20_000  # of one transaction: two calls of the largest size
 STOPPED = None
@@ -117,7 +120,6 @@ class Ledger:
             self._store = self._open_store()
         named = {entry.catalogue_hash: entry.feature_names for entry in entries}
         with connected(self._store.engine) as connection:
-            _wait_less(connection)
             connection.execution_options(siterisk_begin="BEGIN IMMEDIATE")
             with connection.begin():
                 for digest, names in named.items():
@@ -127,14 +129,6 @@ class Ledger:
                 blocks = [dict(block) for entry in entries for block in entry.blocks]
                 connection.execute(store_table("ledger_blocks").insert(), blocks)
         self._written()
-
-
-def _wait_less(connection: sa.Connection) -> None:
-    """Wait for another writer no longer than the calls do."""
-    if connection.dialect.name == "sqlite":
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        driver.execute(f"PRAGMA busy_timeout={int(LONGEST_WAIT_S * 1000)}")
 
 
 def _name_features(connection: sa.Connection, digest: str, names: str) -> None:
