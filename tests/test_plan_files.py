@@ -53,7 +53,7 @@ def plan() -> WeeklyPlan:
         pd.DataFrame(
             {"project_id": ["P1"], "agency_code": ["D310101"], "probability": [0.02], "drawn": [False]}
         ),
-        pd.DataFrame({"agency_code": ["D310101"], "sites": [9], "gap": [0.0]}),
+        pd.DataFrame({"agency_code": ["D310101"], "sites": [9]}),
         pd.DataFrame(
             {
                 "agency_code": ["D310101"],

@@ -29,6 +29,7 @@ def line_of(text: str, part: str) -> int:
         ("disciplines: [SAFETY, QUALITY]", "disciplines: [SAFTY]", "no discipline is called SAFTY"),
         ("quality: 0.5", "quality: 1.5", "quality is 1.5"),
         ("area_km: 6", "area_kn: 6", "nothing is called area_kn"),
+        ("claims: [RED, ORANGE, NODE, BASE]", "claims: [RED, ORANGE, NODE]", "BASE is the last"),
         ("{code: DEMO, fact", "{code: TUNNEL, fact", "code TUNNEL"),
     ],
 )

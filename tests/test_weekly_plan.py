@@ -89,6 +89,23 @@ def test_the_most_urgent_visits_are_on_the_first_days() -> None:
     assert plan.agencies["left_out"].tolist() == [1]
 
 
+def test_a_red_site_comes_before_any_backlog_and_on_the_first_day() -> None:
+    backlog = [{"due_on": MONDAY - pd.Timedelta(days=60)} for _ in range(5)]
+    red = {"colour": "RED", "due_on": MONDAY + pd.Timedelta(days=4)}
+    two = {"G1": ("A", "SAFETY"), "G2": ("A", "SAFETY")}
+    plan = plan_of([*backlog, red], two)
+    assert plan.visits.loc[plan.visits["project_id"] == "P005", "day"].tolist() == [MONDAY]
+    assert (len(plan.visits), len(plan.left_out)) == (5, 1)
+
+
+def test_told_visits_are_neither_exceeded_nor_given_to_inspectors_on_file() -> None:
+    choice = house_choice(visits_a_team_day=2)
+    rows = [{"agency_code": agency, "due_on": MONDAY} for agency in "AABBCC"]
+    plan = weekly_plan(sites_of(rows, choice), roster_of(FOUR), choice, WEEK, 7, told_visits=5)
+    assert len(plan.visits) == 5
+    assert plan.visits["inspector_refs"].eq("").all() and plan.visits["day"].notna().all()
+
+
 def test_an_agency_without_inspectors_names_what_it_cannot_serve() -> None:
     plan = plan_of([{"due_on": MONDAY}, {"due_on": MONDAY, "agency_code": "B"}])
     assert plan.visits["agency_code"].tolist() == ["A"]

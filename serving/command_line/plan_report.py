@@ -40,9 +40,9 @@ def plan_text(plan: WeeklyPlan, changes: pd.DataFrame | None) -> str:
         "抽取概率 draw",
     )  # fmt: skip
     lines.append(table(rows, header))
-    gap = float(agencies["gap"].max()) if len(agencies) else 0.0
-    if gap > 0:
-        lines.append(f"与最优方案的差距不超过 {gap:.2%}。 At most {gap:.2%} from the best possible.")
+    lines.append(
+        "在上述人手与次序下为最优安排（精确）。 Exact: the best there is with these team-days and claims."
+    )
     return "\n".join([*lines, *_left_out(plan.left_out), *_lacking(plan.visits), *_alerts(plan.alerts)])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.errors import NotFound
-from serving.plan.agency_programme import MANDATORY, RANDOM, RISK
+from serving.plan.agency_choice import MANDATORY, RANDOM, RISK
 from serving.plan.free_teams import free_team
 from serving.plan.planning_sites import Choice
 from serving.plan.roster import Roster

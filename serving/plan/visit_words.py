@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from features.policy_rules import condition_holds
-from serving.plan.agency_programme import MANDATORY, RANDOM
+from serving.plan.agency_choice import MANDATORY, RANDOM
 
 Words = tuple[str, str]
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.progress import Progress, silent
-from serving.plan.agency_programme import RANDOM, RISK, AgencyWeek, Chosen, choose
+from serving.plan.agency_choice import MANDATORY, RANDOM, RISK, AgencyWeek, Chosen, choose
+from serving.plan.claims import claims
 from serving.plan.planning_sites import Choice
 from serving.plan.roster import Draw, Roster
 from serving.plan.team_rounds import with_teams
@@ -39,7 +40,7 @@ class Week:
 @dataclass(frozen=True)
 class WeeklyPlan:
     """`visits`: a row a visit (COLUMNS). `draw`: every active site with its probability and whether it was drawn.
-    `agencies`: a row an agency: sites, team_days, visits by why, due visits left out, gap. `alerts`: sites under a weather signal
+    `agencies`: a row an agency: sites, team_days, visits by why, due visits left out. `alerts`: sites under a weather signal
     of the last 72 hours with the works under way that it concerns. `passport`: from what.
     """
 
@@ -64,8 +65,8 @@ def weekly_plan(
     """The plan of `week` for the sites of `planning_sites`; the same input and seed give the same plan.
 
     `told_visits` are the visits of the whole city where no roster is on file, or instead of it: shared over agencies by
-    their sites, and nobody is named. An agency with fewer team-days than due visits serves the most urgent, and `left_out`
-    names the others.
+    their sites, one by one, and nobody is named. An agency with fewer team-days than due visits serves the most urgent, and
+    `left_out` names the others.
     """
     parts, step = [], "计划 / plan"
     agencies = list(_agencies(sites, roster, choice, week, seed, told_visits=told_visits))
@@ -74,9 +75,8 @@ def weekly_plan(
         chosen = choose(one.week)
         draw = Draw(choice.capacity["inspectors_a_visit"], one.chance)
         asked = _visits(one.sites, chosen, choice, week)
-        visits = with_teams(
-            asked, one.days, roster.on_days(one.code), draw, choice.capacity["visits_a_team_day"]
-        )
+        there = roster.on_days(one.code) if told_visits is None else {}
+        visits = with_teams(asked, one.days, there, draw, one.week.visits_a_team_day)
         parts.append((one.code, one.sites, chosen, sum(one.days.values()), visits))
     progress(step, len(agencies), len(agencies))
     return _together(parts, weather_alerts(sites, choice.plan), week, seed)
@@ -107,10 +107,18 @@ def _agencies(
     sites: pd.DataFrame, roster: Roster, choice: Choice, week: Week, seed: int, *, told_visits: int | None
 ) -> Iterator[_Agency]:
     told = None if told_visits is None else _shared(told_visits, sites["agency_code"].value_counts())
+    sites = sites.assign(claim=claims(sites, choice.plan))
     for agency in sorted(sites["agency_code"].unique()):
         mine = sites[sites["agency_code"] == agency].reset_index(drop=True)
         days, chance = _team_days(agency, roster, choice, told), lots_of(seed, week.name, agency)
-        yield _Agency(agency, mine, days, chance, _agency_week(mine, days, choice, week, chance))
+        a_day = choice.capacity["visits_a_team_day"] if told is None else 1
+        yield _Agency(
+            agency,
+            mine,
+            days,
+            chance,
+            _agency_week(mine, choice, week, chance, team_days=(sum(days.values()), a_day)),
+        )
 
 
 def lots_of(seed: int, week: str, agency: str) -> np.random.Generator:
@@ -139,28 +147,30 @@ def _team_days(
 ) -> dict[pd.Timestamp, int]:
     if told is None:
         return roster.team_days(agency, choice.capacity)
-    rounds = -(-told[agency] // choice.capacity["visits_a_team_day"])
-    count = max(len(roster.days), 1)
-    return {day: rounds // count + (place < rounds % count) for place, day in enumerate(roster.days)}
+    visits, count = told[agency], max(len(roster.days), 1)
+    return {day: visits // count + (place < visits % count) for place, day in enumerate(roster.days)}
 
 
 def _agency_week(
     sites: pd.DataFrame,
-    days: dict[pd.Timestamp, int],
     choice: Choice,
     week: Week,
     chance: np.random.Generator,
+    *,
+    team_days: tuple[int, int],
 ) -> AgencyWeek:
+    """What an agency chooses from; `team_days` are their number and the visits of each."""
     late = (week.sunday - sites["due_on"]).dt.days.fillna(-1).to_numpy(float)
     waits = sites["waited"] >= choice.visits["least_days_between"]
     return AgencyWeek(
         late=late,
+        claim=sites["claim"].to_numpy(),
         value=np.where(waits, sites["value"], 0.0),
         lot=chance.random(len(sites)),
         area=sites["area"].to_numpy(),
         start=float(chance.random()),
-        team_days=sum(days.values()),
-        visits_a_team_day=choice.capacity["visits_a_team_day"],
+        team_days=team_days[0],
+        visits_a_team_day=team_days[1],
         random_share=choice.visits["random_share"],
     )
 
@@ -170,6 +180,7 @@ def _visits(sites: pd.DataFrame, chosen: Chosen, choice: Choice, week: Week) -> 
     rows = np.flatnonzero(chosen.why != "")
     visits = sites.iloc[rows].reset_index(drop=True)
     visits["selected_by"] = chosen.why[rows]
+    visits["claim"] = visits["claim"].where(visits["selected_by"] == MANDATORY, visits["claim"].max() + 1)
     drawn = chosen.drawn[rows]
     visits["selection_probability"] = np.where(drawn, chosen.probability, np.nan)
     quality = (
@@ -208,14 +219,16 @@ def _together(parts: list[Any], alerts: pd.DataFrame, week: Week, seed: int) -> 
         for agency, mine, chosen, _, _ in parts
     ]  # fmt: skip
     left = [
-        mine.loc[chosen.left_out, ["agency_code", "project_id", "due_on", "due_zh", "due_en"]]
+        mine.loc[chosen.left_out, ["claim", "agency_code", "project_id", "due_on", "due_zh", "due_en"]]
         for _, mine, chosen, _, _ in parts
     ]
     return WeeklyPlan(
         visits[list(COLUMNS)],
         pd.concat(draw, ignore_index=True),
         pd.DataFrame([_agency_row(*part) for part in parts]),
-        pd.concat(left, ignore_index=True).sort_values("due_on", ignore_index=True),
+        pd.concat(left)
+        .sort_values(["claim", "due_on"], kind="stable", ignore_index=True)
+        .drop(columns="claim"),
         alerts,
         {"week": week.name, "as_of": week.as_of.isoformat(), "seed": seed},
     )
@@ -229,10 +242,9 @@ def _agency_row(
         "sites": len(sites),
         "team_days": team_days,
         "visits": len(visits),
-        "mandatory": int((chosen.why == "MANDATORY").sum()),
+        "mandatory": int((chosen.why == MANDATORY).sum()),
         "random": int((chosen.why == RANDOM).sum()),
         "risk": int((chosen.why == RISK).sum()),
         "left_out": int(chosen.left_out.sum()),
         "draw_probability": chosen.probability,
-        "gap": chosen.gap,
     }
