@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ def plan_text(plan: WeeklyPlan, changes: pd.DataFrame | None) -> str:
         f"{passport['week']} 检查计划：{len(plan.visits)} 次检查，种子 {passport['seed']}，按 {passport['as_of'][:10]} 零点的记录编制。",
         f"Plan of {passport['week']}: {len(plan.visits)} visits, seed {passport['seed']}, records as of {passport['as_of'][:10]} 00:00.",
     ]
+    lines += _made_from(passport)
     if changes is not None:
         return "\n".join([*lines, *_changed(changes)])
     rows: list[tuple[Any, ...]] = [
@@ -44,6 +46,29 @@ def plan_text(plan: WeeklyPlan, changes: pd.DataFrame | None) -> str:
         "在上述人手与次序下为最优安排（精确）。 Exact: the best there is with these team-days and claims."
     )
     return "\n".join([*lines, *_left_out(plan.left_out), *_lacking(plan.visits), *_alerts(plan.alerts)])
+
+
+def _made_from(passport: Mapping[str, Any]) -> list[str]:
+    """By which grades, model and inspectors, and when the plan was made anew; nothing of plans that do not say."""
+    if "model_version" not in passport:
+        return []
+    run, roster = passport["run_id"], passport["roster"]
+    by = ("当日评定", "graded for the plan") if run is None else (f"第 {run} 次评级", f"grading run {run}")
+    who = (
+        (f"告知 {passport['told_visits']} 次检查", f"{passport['told_visits']} visits told")
+        if roster is None
+        else (
+            f"{roster['inspectors']} 人 {roster['inspector_days']} 人日",
+            f"{roster['inspectors']} inspectors, {roster['inspector_days']} inspector-days",
+        )
+    )
+    lines = [
+        f"依据：{by[0]}（{passport['frequency']}），模型 {passport['model_version']}，{who[0]}。",
+        f"Made from: {by[1]} ({passport['frequency']}), model {passport['model_version']}, {who[1]}.",
+    ]
+    if on := passport.get("remade_on"):
+        lines += [f"{on[:10]} 周中调整。 Made anew on {on[:10]}."]
+    return lines
 
 
 def _lacking(visits: pd.DataFrame) -> list[str]:

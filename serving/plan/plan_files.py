@@ -27,7 +27,7 @@ _LINE = 75  # octets of a calendar's line: RFC 5545, 3.1
 
 def write_plan(plan: WeeklyPlan, path: Path) -> None:
     """Write the plan beside `path` first and rename; the kind is the file's ending. Raises InvalidInput for any other."""
-    with written_whole(writable_result(path, tuple(_WRITERS))) as building:
+    with written_whole(writable_result(path, ENDINGS)) as building:
         _WRITERS[path.suffix.lower()](plan, building)
 
 
@@ -145,3 +145,4 @@ _WRITERS: dict[str, Callable[[WeeklyPlan, Path], None]] = {
     ".json": _json,
     ".ics": _calendar,
 }
+ENDINGS = tuple(_WRITERS)

@@ -38,12 +38,19 @@ class Choice:
 
 
 def planning_sites(
-    grades: pd.DataFrame, index: FactIndex, records: Records, day: pd.Timestamp, choice: Choice
+    grades: pd.DataFrame,
+    index: FactIndex,
+    records: Records,
+    day: pd.Timestamp,
+    choice: Choice,
+    *,
+    planned: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row a site of a grading run, in its order: what `FROM_GRADES` names, risks, agency, area, facts, and the worth of a visit.
 
     `value`: expected outcomes, weighed, that a visit averts beside what the last one still does; `value_<head>` its parts.
-    `last_inspectors`: who came last, empty where nobody did. Everything as known at 00:00 of `day`.
+    `last_inspectors`: who came last, empty where nobody did. Everything as known at 00:00 of `day`; visits `planned` since
+    (project_id, inspector_refs), which the grades know as the last ones, tell who came.
     """
     sites = grades[[*FROM_GRADES, *grades.filter(regex="^risk_").columns]].copy()
     ids, moments = sites["project_id"].tolist(), np.full(len(sites), np.datetime64(day, "us"))
@@ -51,7 +58,10 @@ def planning_sites(
     sites = sites.join(_projects(records, day).reindex(ids).reset_index(drop=True))
     sites["agency_code"] = sites["agency_code"].fillna("")
     sites["area"] = _areas(sites["longitude"], sites["latitude"], choice.plan["area_km"])
-    sites["last_inspectors"] = _last_inspectors(records, day).reindex(ids).fillna("").to_numpy()
+    last = _last_inspectors(records, day).reindex(ids)
+    if planned is not None and len(planned):
+        last = planned.set_index("project_id")["inspector_refs"].reindex(ids).fillna(last)
+    sites["last_inspectors"] = last.fillna("").to_numpy()
     since = sites["last_visit_on"].fillna(sites["started_on"])
     sites["waited"] = (day - since).dt.days.clip(lower=0).fillna(np.inf)
     return _with_values(sites, choice).join(facts.set_axis(sites.index))

@@ -24,16 +24,24 @@ class Roster:
 
     @classmethod
     def of(cls, records: Records, monday: pd.Timestamp, as_of: pd.Timestamp, calendar: WorkingDays) -> Roster:
-        """The working days of the week from Monday, and who is available on them, as known at `as_of`."""
+        """The working days of the week from Monday, and who is available on them, as known at `as_of`; none before that day."""
         days = tuple(
             day
             for day in pd.date_range(monday, periods=7)
-            if calendar.between(day, day + pd.Timedelta(days=1))
+            if day >= as_of.normalize() and calendar.between(day, day + pd.Timedelta(days=1))
         )
         known = days_known(records.table("inspector_days"), ["inspector_ref", "date"], as_of)
         known = known[known["date"].isin(days) & known["available"].fillna(False).astype(bool)]
         who = days_known(records.table("inspectors"), ["inspector_ref"], as_of)
         return cls(known[["inspector_ref", "date"]].merge(who, on="inspector_ref"), days)
+
+    @property
+    def size(self) -> dict[str, int]:
+        """How many inspectors are available on any of the days, and their days."""
+        return {
+            "inspectors": int(self.available["inspector_ref"].nunique()),
+            "inspector_days": len(self.available),
+        }
 
     def team_days(self, agency: str, capacity: Mapping[str, Any]) -> dict[pd.Timestamp, int]:
         """How many teams the agency sends out on each day: the policy's share of its inspectors, by twos.

@@ -37,11 +37,22 @@ class Week:
         return self.monday + pd.Timedelta(days=6)
 
 
+def week_named(day: pd.Timestamp) -> str:
+    """The ISO week of a day.
+
+    >>> week_named(pd.Timestamp("2027-01-01"))
+    '2026-W53'
+    """
+    year, week, _ = day.isocalendar()
+    return f"{year}-W{week:02d}"
+
+
 @dataclass(frozen=True)
 class WeeklyPlan:
     """`visits`: a row a visit (COLUMNS). `draw`: every active site with its probability and whether it was drawn.
     `agencies`: a row an agency: sites, team_days, visits by why, due visits left out. `alerts`: sites under a weather signal
-    of the last 72 hours with the works under way that it concerns. `passport`: from what.
+    of the last 72 hours with the works under way that it concerns. `passport`: from what, and the
+    `gap` to the best possible.
     """
 
     visits: pd.DataFrame
@@ -230,7 +241,7 @@ def _together(parts: list[Any], alerts: pd.DataFrame, week: Week, seed: int) -> 
         .sort_values(["claim", "due_on"], kind="stable", ignore_index=True)
         .drop(columns="claim"),
         alerts,
-        {"week": week.name, "as_of": week.as_of.isoformat(), "seed": seed},
+        {"week": week.name, "as_of": week.as_of.isoformat(), "seed": seed, "gap": 0.0},
     )
 
 
