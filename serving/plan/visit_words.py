@@ -12,6 +12,7 @@ from features.policy_rules import condition_holds
 from serving.plan.agency_choice import MANDATORY, RANDOM
 
 Words = tuple[str, str]
+ALERTS = ("project_id", "agency_code", "code", "zh", "en", "works")
 
 
 def reason_of(visit: Mapping[str, Any], sunday: pd.Timestamp) -> Words:
@@ -64,7 +65,7 @@ def weather_alerts(sites: pd.DataFrame, plan: Mapping[str, Any]) -> pd.DataFrame
                 "project_id": site["project_id"], "agency_code": site["agency_code"], "code": alert["code"],
                 "zh": alert["zh"], "en": alert["en"], "works": works,
             })  # fmt: skip
-    return pd.DataFrame(rows, columns=["project_id", "agency_code", "code", "zh", "en", "works"])
+    return pd.DataFrame(rows, columns=list(ALERTS))
 
 
 def campaign_list(sites: pd.DataFrame, plan: Mapping[str, Any], code: str) -> pd.DataFrame:

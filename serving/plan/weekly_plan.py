@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -22,6 +22,12 @@ COLUMNS = (
     "visit_id", "week", "day", "agency_code", "project_id", "discipline", "team_needs", "inspector_refs", "team_lacks", "selected_by",
     "selection_probability", "seed", "colour", "due_on", "value", "reason_zh", "reason_en", "checklist_zh", "checklist_en",
 )  # fmt: skip
+DRAW = ("project_id", "agency_code", "probability", "drawn", "taken_out")
+AGENCIES = (
+    "agency_code", "sites", "team_days", "visits", "mandatory", "random", "risk", "left_out", "draw_probability",
+)  # fmt: skip
+LEFT_OUT = ("agency_code", "project_id", "due_on", "due_zh", "due_en", "why_zh", "why_en")
+TOO_FEW = ("人手不足", "too few inspectors")
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,12 @@ def week_named(day: pd.Timestamp) -> str:
 
 @dataclass(frozen=True)
 class WeeklyPlan:
-    """`visits`: a row a visit (COLUMNS). `draw`: every active site with its probability and whether it was drawn.
-    `agencies`: a row an agency: sites, team_days, visits by why, due visits left out. `alerts`: sites under a weather signal
-    of the last 72 hours with the works under way that it concerns. `passport`: from what, and the
-    `gap` to the best possible.
+    """The tables of a plan, by the columns named above, and its passport: from what it was made, and the `gap` to the best.
+
+    `visits`: a row a visit. `draw`: every active site with its probability, whether it was drawn, and whether its visit was taken
+    out when the plan was made anew. `agencies`: sites, team-days and visits by why. `left_out`: due visits that are not made,
+    with their duty and why. `alerts`: sites under a weather signal of the last 72 hours with the works under way that
+    it concerns.
     """
 
     visits: pd.DataFrame
@@ -216,7 +224,8 @@ def as_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _together(parts: list[Any], alerts: pd.DataFrame, week: Week, seed: int) -> WeeklyPlan:
-    visits = pd.concat([part[4] for part in parts], ignore_index=True) if parts else pd.DataFrame()
+    visits = _all([part[4] for part in parts], [*COLUMNS, "area"])
+    visits = visits.assign(**{name: pd.to_datetime(visits[name]) for name in ("day", "due_on")})
     visits = visits.sort_values(
         ["agency_code", "day", "area", "project_id"], kind="stable", ignore_index=True
     )
@@ -226,6 +235,7 @@ def _together(parts: list[Any], alerts: pd.DataFrame, week: Week, seed: int) -> 
     draw = [
         pd.DataFrame({
             "project_id": mine["project_id"], "agency_code": agency, "probability": chosen.probability, "drawn": chosen.drawn,
+            "taken_out": False,
         })
         for agency, mine, chosen, _, _ in parts
     ]  # fmt: skip
@@ -235,14 +245,23 @@ def _together(parts: list[Any], alerts: pd.DataFrame, week: Week, seed: int) -> 
     ]
     return WeeklyPlan(
         visits[list(COLUMNS)],
-        pd.concat(draw, ignore_index=True),
-        pd.DataFrame([_agency_row(*part) for part in parts]),
-        pd.concat(left)
-        .sort_values(["claim", "due_on"], kind="stable", ignore_index=True)
-        .drop(columns="claim"),
+        _all(draw, DRAW),
+        pd.DataFrame([_agency_row(*part) for part in parts], columns=list(AGENCIES)),
+        _left_out(left),
         alerts,
         {"week": week.name, "as_of": week.as_of.isoformat(), "seed": seed, "gap": 0.0},
     )
+
+
+def _left_out(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    rows = _all(parts, ["claim", *LEFT_OUT]).sort_values(
+        ["claim", "due_on"], kind="stable", ignore_index=True
+    )
+    return rows.assign(why_zh=TOO_FEW[0], why_en=TOO_FEW[1])[list(LEFT_OUT)]
+
+
+def _all(parts: list[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))
 
 
 def _agency_row(
