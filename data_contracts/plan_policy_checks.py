@@ -7,7 +7,7 @@ from typing import Any
 
 from data_contracts.code_list import code_list
 from data_contracts.policy import DATED_WORDS, LINE, Fault, wrong_words
-from data_contracts.policy_conditions import BOUNDS, condition_faults, number_faults
+from data_contracts.policy_conditions import BOUNDS, condition_faults, number_faults, whole_number_faults
 
 _SAID = {"fact", "zh", "en"}
 _COLOURS = {"RED", "ORANGE", "YELLOW", "BLUE", "NA"}
@@ -33,7 +33,7 @@ def weekly_plan_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
         return
     yield from number_faults(entry, "quality", above=0, at_most=1)
     yield from number_faults(entry, "area_km", above=0)
-    yield from number_faults(entry, "checklist_items", above=0)
+    yield from whole_number_faults(entry, "checklist_items", at_least=1)
     weights = entry["weights"] or {LINE: entry[LINE]}
     for head in set(weights) - {LINE}:
         yield from number_faults(weights, head, above=0)

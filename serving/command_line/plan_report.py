@@ -89,15 +89,16 @@ def _alerts(alerts: pd.DataFrame) -> list[str]:
 
 
 def _left_out(rows: pd.DataFrame) -> list[str]:
-    if rows.empty:
-        return []
-    named = "、".join(rows["project_id"].head(NAMED))
-    more = f"……（共 {len(rows)} 个）" if len(rows) > NAMED else ""
-    return [
-        f"人手不足，{len(rows)} 个到期项目未能安排，最紧迫的：{named}{more}。全部见 JSON 与 Excel 文件。",
-        f"Too few inspectors: {len(rows)} due sites are left out, the most urgent first: "
-        f"{', '.join(rows['project_id'].head(NAMED))}. All of them are in the JSON and Excel files.",
-    ]
+    said = []
+    for words, part in rows.groupby(["why_zh", "why_en"], sort=False):
+        zh, en = map(str, words)
+        named, more = part["project_id"].head(NAMED), f"……（共 {len(part)} 个）" if len(part) > NAMED else ""
+        said += [
+            f"{zh}，{len(part)} 个到期项目未能安排，最紧迫的：{'、'.join(named)}{more}。全部见 JSON 与 Excel 文件。",
+            f"{en[0].upper()}{en[1:]}: {len(part)} due sites are left out, the most urgent first: {', '.join(named)}. "
+            "All of them are in the JSON and Excel files.",
+        ]
+    return said
 
 
 def _changed(changes: pd.DataFrame) -> list[str]:

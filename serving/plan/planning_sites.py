@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.code_list import code_list
 from data_contracts.records import Records
 from features.fact_index import FactIndex
 from serving.grading.working_days import days_known
@@ -89,7 +90,20 @@ def _or_mean(risks: pd.Series) -> pd.Series:
 
 def _projects(records: Records, day: pd.Timestamp) -> pd.DataFrame:
     known = days_known(records.table("projects"), ["project_id"], day).set_index("project_id")
-    return known[["agency_code", "longitude", "latitude"]]
+    agency = agency_of(known["agency_code"], known["region_code"])
+    return known[["longitude", "latitude"]].assign(agency_code=agency)
+
+
+def agency_of(agency: pd.Series, region: pd.Series) -> pd.Series:
+    """The agency on file; where there is none, the station of the district; missing where neither is known.
+
+    >>> agency_of(pd.Series(["CITY", None, None, None]), pd.Series(["310101", "310104", "310103", None])).fillna("").tolist()
+    ['CITY', 'D310104', 'D310101', '']
+    """
+    stations = code_list("agencies").codes.values()
+    by_district = {one.extra["region_code"]: one.code for one in stations if "region_code" in one.extra}
+    district = region.map(code_list("districts").current, na_action="ignore").map(by_district)
+    return agency.astype(object).fillna(district)
 
 
 def _last_inspectors(records: Records, day: pd.Timestamp) -> pd.Series:

@@ -99,16 +99,35 @@ class Draw:
     ) -> list[Inspector]:
         """So many of those there: for each need in turn one who meets it, where there is one, then whoever comes.
 
-        Those with fewer team-days this week come first, those who came last only where it cannot be avoided, lots
-        decide between the others.
+        Of those who meet a need whoever meets the most that are still open comes first, then those with fewer team-days
+        this week; lots decide between the others. Those who came last come only where a team without them is too small
+        or lacks what one with them has.
         """
         lots = dict(zip((one.ref for one in there), self.chance.random(len(there)), strict=True))
         order = sorted(there, key=lambda one: (one.ref in avoid, self.busy.get(one.ref, 0), lots[one.ref]))
-        drawn: list[Inspector] = []
-        for need in needs:
-            if len(drawn) < self.size and not any(need in one.can for one in drawn):
-                drawn += [one for one in order if need in one.can and one not in drawn][:1]
-        drawn = [*drawn, *(one for one in order if one not in drawn)][: self.size]
+        others = [one for one in order if one.ref not in avoid]
+        drawn = min(
+            self._team(others, order, needs),
+            self._team(order, order, needs),
+            key=lambda team: _lacks(team, needs),
+        )
         for one in drawn:
             self.busy[one.ref] = self.busy.get(one.ref, 0) + 1
         return sorted(drawn)
+
+    def _team(
+        self, first: Sequence[Inspector], then: Sequence[Inspector], needs: Sequence[str]
+    ) -> list[Inspector]:
+        """Whoever of `first` meets the needs, filled up from `then`; each in its order."""
+        drawn: list[Inspector] = []
+        for need in needs:
+            missing = {one for one in needs if _lacks(drawn, [one])}
+            meet = [one for one in first if need in one.can]
+            if need in missing and meet and len(drawn) < self.size:
+                drawn.append(max(meet, key=lambda one: len(missing & one.can)))
+        return [*drawn, *(one for one in then if one not in drawn)][: self.size]
+
+
+def _lacks(team: Sequence[Inspector], needs: Sequence[str]) -> int:
+    """How many of the needs nobody of the team meets."""
+    return sum(not any(need in one.can for one in team) for need in needs)

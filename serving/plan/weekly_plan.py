@@ -27,7 +27,7 @@ AGENCIES = (
     "agency_code", "sites", "team_days", "visits", "mandatory", "random", "risk", "left_out", "draw_probability",
 )  # fmt: skip
 LEFT_OUT = ("agency_code", "project_id", "due_on", "due_zh", "due_en", "why_zh", "why_en")
-TOO_FEW = ("人手不足", "too few inspectors")
+TOO_FEW, NO_AGENCY = ("人手不足", "too few inspectors"), ("没有监督机构的记录", "no agency on file")
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,8 @@ def _left_out(parts: list[pd.DataFrame]) -> pd.DataFrame:
     rows = _all(parts, ["claim", *LEFT_OUT]).sort_values(
         ["claim", "due_on"], kind="stable", ignore_index=True
     )
-    return rows.assign(why_zh=TOO_FEW[0], why_en=TOO_FEW[1])[list(LEFT_OUT)]
+    why = [TOO_FEW if agency else NO_AGENCY for agency in rows["agency_code"]]
+    return rows.assign(why_zh=[zh for zh, _ in why], why_en=[en for _, en in why])[list(LEFT_OUT)]
 
 
 def _all(parts: list[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
