@@ -111,7 +111,7 @@ def _urgency(week: AgencyWeek) -> Floats:
     """1 for a visit that is due, and less than 1 in all for how late: one visit more outweighs every delay."""
     late = np.clip(week.late, 0.0, None)
     most = (late.max(initial=0.0) + 1.0) * (len(late) + 1.0)
-    return np.where(week.is_due, 1.0 + (late + week.lot / 2) / most, 0.0)
+    return np.where(week.is_due, 1.0 + (late + week.lot) / most, 0.0)
 
 
 def _drawn(week: AgencyWeek, served: Marks) -> tuple[Marks, float]:

@@ -65,6 +65,7 @@ def calendar(plan: WeeklyPlan) -> str:
             continue
         day = pd.Timestamp(visit["day"])
         who = f"检查人员：{visit['inspector_refs']}\n" if visit["inspector_refs"] else ""
+        text = str(visit["reason_zh"]) + "\n" + str(visit["checklist_zh"])
         lines += [
             "BEGIN:VEVENT",
             f"UID:{visit['visit_id']}@siterisk",
@@ -72,7 +73,7 @@ def calendar(plan: WeeklyPlan) -> str:
             f"DTSTART;VALUE=DATE:{day:%Y%m%d}",
             f"DTEND;VALUE=DATE:{day + dt.timedelta(days=1):%Y%m%d}",
             f"SUMMARY:{_escaped('监督检查 ' + str(visit['project_id']))}",
-            f"DESCRIPTION:{_escaped(who + str(visit['reason_zh']) + chr(10) + str(visit['checklist_zh']))}",
+            f"DESCRIPTION:{_escaped(who + text)}",
             "END:VEVENT",
         ]
     lines.append("END:VCALENDAR")

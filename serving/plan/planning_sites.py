@@ -65,10 +65,11 @@ def planning_sites(
     sites["last_inspectors"] = last.fillna("").to_numpy()
     since = sites["last_visit_on"].fillna(sites["started_on"])
     sites["waited"] = (day - since).dt.days.clip(lower=0).fillna(np.inf)
-    return _with_values(sites, choice).join(facts.set_axis(sites.index))
+    return with_values(sites, choice).join(facts.set_axis(sites.index))
 
 
-def _with_values(sites: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+def with_values(sites: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """The sites (waited, risk_<head>) with `value_<head>` and `value`, in expected outcomes that a visit averts, weighed."""
     visits = choice.visits
     fresh = np.minimum(sites["waited"] / visits["lasting_days"], 1.0) ** visits["sharpness"]
     parts = {

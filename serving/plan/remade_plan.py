@@ -152,18 +152,19 @@ class _Remaking:
 
     def _keeps(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         """How much a visit has to be kept: the smallest gives way first."""
+        place = (RISK, RANDOM, MANDATORY).index(row["selected_by"])
         if row["selected_by"] == MANDATORY:
             order, colour = self.choice.plan["claims"], row["colour"]
             claim = order.index(colour) if colour in order else len(order)
-            return 2, -claim, -row["due_on"].value, row["visit_id"]
+            return place, -claim, -row["due_on"].value, row["visit_id"]
         if row["selected_by"] == RANDOM:
             name = f"{row['week']} {row['project_id']}"
             return (
-                1,
+                place,
                 float(lots_of(int(row["seed"]), name, str(row["agency_code"])).random()),
                 row["visit_id"],
             )
-        return 0, row["value"], row["visit_id"]
+        return place, row["value"], row["visit_id"]
 
 
 def _said(visit: dict[str, Any]) -> tuple[Any, ...]:

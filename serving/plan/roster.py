@@ -13,6 +13,7 @@ from data_contracts.records import Records
 from serving.grading.working_days import WorkingDays, days_known
 
 EXPERT = "EXPERT"
+NEARLY = 1e-9  # of one: sums of shares that miss a whole number by rounding alone
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Roster:
         """The working days of the week from Monday, and who is available on them, as known at `as_of`; none before that day."""
         days = tuple(
             day
-            for day in pd.date_range(monday, periods=7)
+            for day in pd.date_range(monday, monday + pd.Timedelta(weeks=1), inclusive="left")
             if day >= as_of.normalize() and calendar.between(day, day + pd.Timedelta(days=1))
         )
         known = days_known(records.table("inspector_days"), ["inspector_ref", "date"], as_of)
@@ -61,7 +62,7 @@ class Roster:
         for day in self.days:
             there = int(counts.get(day, 0))
             carried += there * share / size
-            teams[day] = min(int(carried + 1e-9), there // size)
+            teams[day] = min(int(carried + NEARLY), there // size)
             carried -= teams[day]
         return teams
 

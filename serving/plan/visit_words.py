@@ -15,11 +15,11 @@ Words = tuple[str, str]
 ALERTS = ("project_id", "agency_code", "code", "zh", "en", "works")
 
 
-def reason_of(visit: Mapping[str, Any], sunday: pd.Timestamp) -> Words:
+def reason_of(visit: Mapping[str, Any], monday: pd.Timestamp) -> Words:
     """Why a visit is in the plan, in Chinese and English."""
     if visit["selected_by"] == MANDATORY:
         due, zh, en = visit["due_on"], visit["due_zh"], visit["due_en"]
-        late = (sunday - due).days - 6
+        late = (monday - due).days
         if late > 0:
             return (
                 f"{zh}；应于{due:%Y-%m-%d}前检查，已逾期{late}天",

@@ -13,7 +13,7 @@ from data_contracts.progress import Progress, silent
 from serving.plan.agency_choice import MANDATORY, RANDOM, RISK, AgencyWeek, Chosen, choose
 from serving.plan.claims import claims
 from serving.plan.planning_sites import Choice
-from serving.plan.roster import Draw, Roster
+from serving.plan.roster import NEARLY, Draw, Roster
 from serving.plan.team_rounds import with_teams
 from serving.plan.visit_words import checklist, reason_of, team_needs, weather_alerts
 
@@ -40,7 +40,7 @@ class Week:
 
     @property
     def sunday(self) -> pd.Timestamp:
-        return self.monday + pd.Timedelta(days=6)
+        return self.monday + pd.Timedelta(weeks=1) - pd.Timedelta(days=1)
 
 
 def week_named(day: pd.Timestamp) -> str:
@@ -156,7 +156,7 @@ def _shared(visits: int, sites: pd.Series) -> dict[str, int]:
     {'A': 4, 'B': 3, 'C': 3}
     """
     exact = (visits * sites / sites.sum()).sort_index()
-    whole = np.floor(exact + 1e-9).astype(int)
+    whole = np.floor(exact + NEARLY).astype(int)
     over = (exact - whole).sort_values(ascending=False, kind="stable").index[: visits - int(whole.sum())]
     return {str(agency): int(whole[agency]) + int(agency in over) for agency in exact.index}
 
@@ -196,20 +196,21 @@ def _agency_week(
 
 def _visits(sites: pd.DataFrame, chosen: Chosen, choice: Choice, week: Week) -> pd.DataFrame:
     """The chosen sites with what is said of each; days and inspectors come after."""
-    rows = np.flatnonzero(chosen.why != "")
-    visits = sites.iloc[rows].reset_index(drop=True)
-    visits["selected_by"] = chosen.why[rows]
+    places = np.flatnonzero(chosen.why != "")
+    visits = sites.iloc[places].reset_index(drop=True)
+    visits["selected_by"] = chosen.why[places]
     visits["claim"] = visits["claim"].where(visits["selected_by"] == MANDATORY, visits["claim"].max() + 1)
-    drawn = chosen.drawn[rows]
+    drawn = chosen.drawn[places]
     visits["selection_probability"] = np.where(drawn, chosen.probability, np.nan)
     quality = (
         visits.get("value_defect", pd.Series(0.0, index=visits.index))
         > choice.plan["quality"] * visits["value"]
     )
     visits["discipline"] = np.where(quality, QUALITY, SAFETY)
-    visits["team_needs"] = [";".join(team_needs(row, choice.plan)) for row in as_records(visits)]
-    said = [reason_of(row, week.sunday) for row in as_records(visits)]
-    looks = [checklist(row, choice.plan) for row in as_records(visits)]
+    rows = as_records(visits)
+    visits["team_needs"] = [";".join(team_needs(row, choice.plan)) for row in rows]
+    said = [reason_of(row, week.monday) for row in rows]
+    looks = [checklist(row, choice.plan) for row in rows]
     return visits.assign(
         reason_zh=[zh for zh, _ in said],
         reason_en=[en for _, en in said],
