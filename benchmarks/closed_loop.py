@@ -34,7 +34,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.closed_loop_check import worth_beside_programme  # noqa: E402
+from benchmarks.closed_loop_check import loop_beside_programme  # noqa: E402
 from benchmarks.closed_loop_city import loop_city  # noqa: E402
 from benchmarks.synthetic_city import written_records  # noqa: E402
 from data_contracts.policy import policy_on  # noqa: E402
@@ -111,7 +111,7 @@ def _of_city(seed: int, model: Path, given: argparse.Namespace) -> pd.DataFrame:
     if seed == 1:
         plan = next(order for order in ready.orders if order.name == PLAN)
         weeks = list(range(10, given.weeks, max(given.weeks // 5, 1)))[:5]
-        share = worth_beside_programme(ready.true.city, plan, asked[0], seed, weeks)
+        share = loop_beside_programme(ready.true.city, plan, asked[0], seed, weeks)
         rows = rows.assign(programme=share)
     return rows.assign(seed=seed, base=ready.base, possible=rows["effect"].map(possible))
 

@@ -1,17 +1,18 @@
-"""The quick order of the closed loop beside the integer programme that makes real plans, on a few weeks of one city."""
+"""The quick order of the closed loop beside the integer programme, on a few weeks of one city."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.choice_programme import best_by_programme
 from serving.backtest.closed_loop import Regime
 from serving.backtest.orders import Order
 from serving.backtest.visit_weeks import CHOSEN, RANDOM, WEEK_DAYS, CityWeeks, visit_weeks
-from serving.plan.agency_programme import RISK, AgencyWeek, choose
+from serving.plan.agency_choice import RISK, AgencyWeek, choose
 
 
-def worth_beside_programme(
+def loop_beside_programme(
     city: CityWeeks, order: Order, regime: Regime, seed: int, weeks: list[int]
 ) -> float:
     """The worth of the visits that the quick order chose, as a share of what the programme chooses in the same places.
@@ -33,6 +34,7 @@ def _of_week(city: CityWeeks, order: Order, regime: Regime, why: NDArray[np.int8
         mine = np.flatnonzero(free & (city.agency == agency))
         asked = AgencyWeek(
             late=np.where(late[mine] >= 0, late[mine], -1.0),
+            claim=np.zeros(len(mine), np.int64),
             value=np.where(waited[mine] >= regime.limits.least_days, np.maximum(value[mine], 0.0), 0.0),
             lot=np.linspace(0, 1, len(mine)),
             area=np.zeros(len(mine), np.int64),
@@ -41,7 +43,7 @@ def _of_week(city: CityWeeks, order: Order, regime: Regime, why: NDArray[np.int8
             visits_a_team_day=1,
             random_share=0.0,
         )
-        theirs += float(asked.value[choose(asked).why == RISK].sum())
+        theirs += float(asked.value[choose(asked, best_by_programme).why == RISK].sum())
         ours += float(asked.value[why[mine, week] == CHOSEN].sum())
     return ours / theirs if theirs else 1.0
 

@@ -6,10 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from data_contracts.policy import DATED_WORDS, LINE, Fault, wrong_words
-from data_contracts.policy_conditions import number_faults, rule_conditions_faults, whole_days_faults
+from data_contracts.policy_conditions import (
+    number_faults,
+    rule_conditions_faults,
+    whole_days_faults,
+    whole_number_faults,
+)
 
 COLOURS = ("RED", "ORANGE", "YELLOW", "BLUE")
 SAID = {"zh", "en", "reference"}
+INSPECTORS_AT_LEAST = 2  # 行政处罚法 (2021), article 42: law enforcement by no fewer than two
 
 
 def dynamic_grade_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
@@ -72,8 +78,9 @@ def _capacity(capacity: Mapping[str, Any]) -> Iterator[Fault]:
     words = {"weeks_ahead", share, "inspectors_a_visit", "visits_a_team_day"}
     yield from wrong_words(capacity, words, words)
     yield from number_faults(capacity, share, above=0, at_most=1)
-    for word in sorted(words - {share}):
-        yield from number_faults(capacity, word, above=0)
+    yield from number_faults(capacity, "weeks_ahead", above=0)
+    yield from whole_number_faults(capacity, "inspectors_a_visit", at_least=INSPECTORS_AT_LEAST)
+    yield from whole_number_faults(capacity, "visits_a_team_day", at_least=1)
 
 
 def _lowering(lowering: Mapping[str, Any]) -> Iterator[Fault]:

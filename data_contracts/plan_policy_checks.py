@@ -7,10 +7,11 @@ from typing import Any
 
 from data_contracts.code_list import code_list
 from data_contracts.policy import DATED_WORDS, LINE, Fault, wrong_words
-from data_contracts.policy_conditions import BOUNDS, condition_faults, number_faults
+from data_contracts.policy_conditions import BOUNDS, condition_faults, number_faults, whole_number_faults
 
 _SAID = {"fact", "zh", "en"}
 _COLOURS = {"RED", "ORANGE", "YELLOW", "BLUE", "NA"}
+NODE, BASE = "NODE", "BASE"  # claims of a duty that is no colour's: the check of a stage, the base frequency
 
 
 def weekly_plan_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
@@ -19,6 +20,7 @@ def weekly_plan_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
         "weights",
         "quality",
         "area_km",
+        "claims",
         "joint",
         "team",
         "checklist_items",
@@ -31,12 +33,13 @@ def weekly_plan_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
         return
     yield from number_faults(entry, "quality", above=0, at_most=1)
     yield from number_faults(entry, "area_km", above=0)
-    yield from number_faults(entry, "checklist_items", above=0)
+    yield from whole_number_faults(entry, "checklist_items", at_least=1)
     weights = entry["weights"] or {LINE: entry[LINE]}
     for head in set(weights) - {LINE}:
         yield from number_faults(weights, head, above=0)
     if set(weights) == {LINE}:
         yield entry[LINE], "weights name no head"
+    yield from _claim_faults(entry)
     yield from _team_faults(entry)
     for one in [*entry["checklist"], *entry["campaigns"], *entry["team"]]:
         yield from wrong_words(one, _SAID | {"code", "needs", *BOUNDS}, _SAID)
@@ -47,6 +50,14 @@ def weekly_plan_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
     for one in [*entry["weather"], *entry["campaigns"]]:
         if codes.count(one.get("code")) > 1 or not one.get("code"):
             yield one[LINE], f"code {one.get('code')} is missing or stands twice"
+
+
+def _claim_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:
+    claims = entry["claims"] or []
+    for claim in sorted(set(claims) - _COLOURS - {NODE, BASE}):
+        yield entry[LINE], f"no claim is called {claim}"
+    if len(claims) != len(set(claims)) or claims[-1:] != [BASE]:
+        yield entry[LINE], f"claims are {claims}: none may stand twice, and {BASE} is the last"
 
 
 def _team_faults(entry: Mapping[str, Any]) -> Iterator[Fault]:

@@ -56,6 +56,13 @@ def number_faults(
         yield said[LINE], f"{word} is {value}, above {at_most}"
 
 
+def whole_number_faults(said: Mapping[str, Any], word: str, at_least: int) -> Iterator[Fault]:
+    """A word, where it stands, is a whole number and not below the least."""
+    value = said.get(word, at_least)
+    if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
+        yield said[LINE], f"{word} is {value!r}, not a whole number from {at_least} on"
+
+
 def whole_days_faults(said: Mapping[str, Any], *words: str) -> Iterator[Fault]:
     """Days are whole and not negative."""
     for word in words:

@@ -62,9 +62,15 @@ def facts_of(policies: PolicyFile) -> dict[str, int]:
         found |= {fact: policy.line for fact in listed if fact not in found}
         rules = [*content.get("rules", ()), *(one.get("required") or {} for one in content.get("tables", ()))]
         rules += [*content.get("overrides", ()), content.get("minimum", {})]
+        for one in _of_plans(content):
+            found |= {fact: one[LINE] for fact in (one["fact"], *one.get("works", ())) if fact not in found}
         for condition in (one for rule in rules for one in conditions_of(rule)):
             found.setdefault(condition["fact"], condition[LINE])
     return found
+
+
+def _of_plans(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for word in ("team", "checklist", "weather", "campaigns") for one in content.get(word) or ()]
 
 
 def refuse_unknown_facts(policies: PolicyFile, known: set[str]) -> None:
@@ -73,6 +79,7 @@ def refuse_unknown_facts(policies: PolicyFile, known: set[str]) -> None:
     if strangers:
         listed = "; ".join(f"line {line}: there is no feature {fact}" for fact, line in strangers.items())
         raise ContractInvalid(
-            zh=f"政策文件 {policies.name}.yaml 引用了特征目录中没有的事实：{'、'.join(strangers)}。",
+            zh=f"政策文件 {policies.name}.yaml 引用了特征目录中没有的事实："
+            f"{'；'.join(f'第 {line} 行 {fact}' for fact, line in strangers.items())}。",
             en=f"The policy file {policies.name}.yaml asks for unknown facts: {listed}.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -9,11 +10,14 @@ import pandas as pd
 import pytest
 
 from data_contracts.errors import InvalidInput, NotFound, SourceUnreadable
+from serving.command_line.plan_report import plan_text
 from serving.plan.plan_files import calendar, read_plan, write_plan
 from serving.plan.planning_sites import Choice
 from serving.plan.remade_plan import remade
 from serving.plan.roster import Roster
-from serving.plan.weekly_plan import COLUMNS, WeeklyPlan
+from serving.plan.weekly_plan import COLUMNS, WeeklyPlan, weekly_plan
+from tests.planned_weeks import WEEK, house_choice, sites_of
+from tests.planned_weeks import roster_of as no_inspectors
 
 MONDAY = pd.Timestamp("2026-11-23")
 CHOICE = Choice(
@@ -21,6 +25,7 @@ CHOICE = Choice(
     {
         "checklist": [{"fact": "pit_works_open", "at_least": 1, "zh": "基坑", "en": "pit"}],
         "checklist_items": 3,
+        "claims": ["RED", "BASE"],
         "campaigns": [],
         "weather": [],
         "team": [],
@@ -53,7 +58,7 @@ def plan() -> WeeklyPlan:
         pd.DataFrame(
             {"project_id": ["P1"], "agency_code": ["D310101"], "probability": [0.02], "drawn": [False]}
         ),
-        pd.DataFrame({"agency_code": ["D310101"], "sites": [9], "gap": [0.0]}),
+        pd.DataFrame({"agency_code": ["D310101"], "sites": [9]}),
         pd.DataFrame(
             {
                 "agency_code": ["D310101"],
@@ -79,6 +84,7 @@ def sites(*names: str) -> pd.DataFrame:
             "due_on": MONDAY,
             "value": 0.5,
             "pit_works_open": 1.0,
+            "last_inspectors": "",
         }
     )
 
@@ -201,6 +207,95 @@ def test_nothing_is_taken_out_while_a_team_is_free(plan: WeeklyPlan) -> None:
     added = again.visits.iloc[4]
     assert (added["day"], added["inspector_refs"]) == (MONDAY + pd.Timedelta(days=2), "G3;G4")
     assert (added["team_needs"], added["team_lacks"]) == ("SAFETY;QUALITY", "")
+
+
+def roster_of(*refs: str) -> Roster:
+    """Inspectors of safety on each working day; G9 alone of quality."""
+    days = tuple(pd.date_range(MONDAY, periods=5))
+    who = pd.DataFrame(
+        {"inspector_ref": refs, "agency_code": "D310101", "disciplines": "SAFETY", "is_expert": False}
+    )
+    who.loc[who["inspector_ref"] == "G9", "disciplines"] = "QUALITY"
+    return Roster(who.merge(pd.DataFrame({"date": days}), how="cross"), days)
+
+
+CAPACITY = Choice({}, CHOICE.plan, {"share_of_days_for_planned_visits": 0.1, "inspectors_a_visit": 2})
+
+
+def test_a_day_kept_for_other_work_is_free_and_who_came_last_stays_away(plan: WeeklyPlan) -> None:
+    asked = sites("P7").assign(last_inspectors="G3;G4")
+    roster = roster_of("G1", "G2", "G3", "G4", "G5", "G6")
+    again, changes = remade(plan, asked, CAPACITY, MONDAY + pd.Timedelta(days=2), ["P7"], roster=roster)
+    assert changes["change"].tolist() == ["ADDED"]
+    assert again.visits.iloc[4]["inspector_refs"] == "G5;G6"
+
+
+def test_a_team_taken_over_says_what_it_lacks(plan: WeeklyPlan) -> None:
+    again, _ = remade(
+        plan, sites("P7"), CAPACITY, MONDAY + pd.Timedelta(days=2), ["P7"], roster=roster_of("G1", "G2")
+    )
+    # There are G1 and G2 alone, out on every day to come: P7 takes the place of P3.
+    added = again.visits[again.visits["project_id"] == "P7"].iloc[0]
+    assert (added["inspector_refs"], added["team_lacks"]) == ("G1;G2", "QUALITY")
+
+
+def test_a_due_visit_that_gives_way_is_named_and_counted(plan: WeeklyPlan) -> None:
+    due = plan.visits.assign(selected_by=["MANDATORY"] * 4, colour=["BLUE", "RED", "BLUE", "RED"])
+    again, _ = remade(
+        replace(plan, visits=due), sites("P7", "P9"), CHOICE, MONDAY + pd.Timedelta(days=1), ["P7", "P9"]
+    )
+    # The blue one first; P9, which was left out, is visited now.
+    assert again.left_out["project_id"].tolist()[0] == "P3"
+    assert again.left_out["why_en"].tolist()[0] == "gave way to P7, added within the week"
+    assert "P9" not in set(again.left_out["project_id"])
+    assert again.agencies[["visits", "mandatory", "random", "left_out"]].values.tolist() == [[4, 4, 0, 2]]
+
+
+def test_a_random_visit_gives_way_by_lot_and_is_marked_in_the_draw(plan: WeeklyPlan) -> None:
+    tuesday, names = MONDAY + pd.Timedelta(days=1), [f"P{number}" for number in range(4)]
+    draw = pd.DataFrame({"project_id": names, "agency_code": "D310101", "probability": 0.02, "drawn": True})
+    out = []
+    for seed in range(40):
+        visits = [
+            visit(number, name, 2, "RANDOM", float(number)) | {"seed": seed}
+            for number, name in enumerate(names)
+        ]
+        drawn = replace(plan, visits=pd.DataFrame(visits, columns=list(COLUMNS)), draw=draw)
+        again, changes = remade(drawn, sites("P7"), CHOICE, tuesday, ["P7"])
+        out.append(changes["project_id"].iloc[0])
+        assert again.draw.loc[again.draw["taken_out"], "project_id"].tolist() == out[-1:]
+    # Each of four with 1/4, whatever its worth: 10 of 40, a deviation of 2.7.
+    assert all(abs(out.count(name) - 10) < 10 for name in names)
+
+
+def test_a_site_whose_day_is_open_is_not_added_again(plan: WeeklyPlan) -> None:
+    friday = MONDAY + pd.Timedelta(days=5)
+    once, _ = remade(plan, sites("P7"), CHOICE, friday, ["P7"])
+    assert pd.isna(once.visits["day"].iloc[-1])
+    twice, changes = remade(once, sites("P7"), CHOICE, friday, ["P7"])
+    assert changes.empty and len(twice.visits) == len(once.visits)
+
+
+def test_a_plan_with_no_visit_and_nothing_left_out_is_read_and_written_again(
+    plan: WeeklyPlan, tmp_path: Path
+) -> None:
+    for name, empty in (
+        ("left", {"left_out": plan.left_out.iloc[:0]}),
+        ("all", {"visits": plan.visits.iloc[:0]}),
+    ):
+        write_plan(replace(plan, **empty), tmp_path / f"{name}.json")
+        again, _ = remade(read_plan(tmp_path / f"{name}.json"), sites("P7"), CHOICE, MONDAY, ["P7"])
+        write_plan(again, tmp_path / f"{name}.xlsx")
+        assert "P7" in set(again.visits["project_id"])
+
+
+def test_a_city_without_active_sites_has_an_empty_plan(tmp_path: Path) -> None:
+    choice = house_choice()
+    empty = weekly_plan(sites_of([{}], choice).iloc[:0], no_inspectors({}), choice, WEEK, 7)
+    assert empty.visits.empty and empty.left_out.empty
+    for ending in (".csv", ".xlsx", ".json", ".ics"):
+        write_plan(empty, tmp_path / f"plan{ending}")
+    assert "0 visits" in plan_text(read_plan(tmp_path / "plan.json"), None)
 
 
 def test_a_plan_made_anew_twice_on_a_day_has_no_number_twice(plan: WeeklyPlan) -> None:

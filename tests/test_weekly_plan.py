@@ -77,6 +77,22 @@ def test_an_expert_goes_where_the_policy_asks_for_one_and_what_a_team_lacks_is_s
     assert visits["team_lacks"].tolist() == [""]
 
 
+def test_whoever_meets_most_of_what_is_asked_is_drawn_so_that_nothing_present_is_missed() -> None:
+    # SAFETY, QUALITY and EXPERT of a team of two: only a person of safety who is an expert leaves a place for quality.
+    many = {f"G{number}": ("A", "SAFETY") for number in range(8)} | {"G9": ("A", "QUALITY")}
+    rows = [{"due_on": MONDAY, "colour": "RED", "overscale_works_not_reviewed": 1.0, "last_inspectors": "G4"}]
+    roster = roster_of(many)
+    expert = Roster(roster.available.assign(is_expert=roster.available["inspector_ref"] == "G4"), roster.days)
+    for seed in range(5):
+        visits = weekly_plan(sites_of(rows, CHOICE), expert, CHOICE, WEEK, seed).visits
+        assert (visits["inspector_refs"].iloc[0], visits["team_lacks"].iloc[0]) == ("G4;G9", "")
+
+
+def test_a_due_site_without_an_agency_is_named_with_the_reason() -> None:
+    plan = plan_of([{"due_on": MONDAY, "agency_code": ""}])
+    assert plan.left_out[["project_id", "why_en"]].to_numpy().tolist() == [["P000", "no agency on file"]]
+
+
 def test_the_most_urgent_visits_are_on_the_first_days() -> None:
     late = [
         {"due_on": MONDAY - pd.Timedelta(days=days), "area": days % 3} for days in (1, 50, 20, 40, 30, 10)
@@ -87,6 +103,23 @@ def test_the_most_urgent_visits_are_on_the_first_days() -> None:
     assert served["due_on"].is_monotonic_increasing
     assert plan.left_out["project_id"].tolist() == ["P000"]
     assert plan.agencies["left_out"].tolist() == [1]
+
+
+def test_a_red_site_comes_before_any_backlog_and_on_the_first_day() -> None:
+    backlog = [{"due_on": MONDAY - pd.Timedelta(days=60)} for _ in range(5)]
+    red = {"colour": "RED", "due_on": MONDAY + pd.Timedelta(days=4)}
+    two = {"G1": ("A", "SAFETY"), "G2": ("A", "SAFETY")}
+    plan = plan_of([*backlog, red], two)
+    assert plan.visits.loc[plan.visits["project_id"] == "P005", "day"].tolist() == [MONDAY]
+    assert (len(plan.visits), len(plan.left_out)) == (5, 1)
+
+
+def test_told_visits_are_neither_exceeded_nor_given_to_inspectors_on_file() -> None:
+    choice = house_choice(visits_a_team_day=2)
+    rows = [{"agency_code": agency, "due_on": MONDAY} for agency in "AABBCC"]
+    plan = weekly_plan(sites_of(rows, choice), roster_of(FOUR), choice, WEEK, 7, told_visits=5)
+    assert len(plan.visits) == 5
+    assert plan.visits["inspector_refs"].eq("").all() and plan.visits["day"].notna().all()
 
 
 def test_an_agency_without_inspectors_names_what_it_cannot_serve() -> None:

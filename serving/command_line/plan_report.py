@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ def plan_text(plan: WeeklyPlan, changes: pd.DataFrame | None) -> str:
         f"{passport['week']} 检查计划：{len(plan.visits)} 次检查，种子 {passport['seed']}，按 {passport['as_of'][:10]} 零点的记录编制。",
         f"Plan of {passport['week']}: {len(plan.visits)} visits, seed {passport['seed']}, records as of {passport['as_of'][:10]} 00:00.",
     ]
+    lines += _made_from(passport)
     if changes is not None:
         return "\n".join([*lines, *_changed(changes)])
     rows: list[tuple[Any, ...]] = [
@@ -40,10 +42,33 @@ def plan_text(plan: WeeklyPlan, changes: pd.DataFrame | None) -> str:
         "抽取概率 draw",
     )  # fmt: skip
     lines.append(table(rows, header))
-    gap = float(agencies["gap"].max()) if len(agencies) else 0.0
-    if gap > 0:
-        lines.append(f"与最优方案的差距不超过 {gap:.2%}。 At most {gap:.2%} from the best possible.")
+    lines.append(
+        "在上述人手与次序下为最优安排（精确）。 Exact: the best there is with these team-days and claims."
+    )
     return "\n".join([*lines, *_left_out(plan.left_out), *_lacking(plan.visits), *_alerts(plan.alerts)])
+
+
+def _made_from(passport: Mapping[str, Any]) -> list[str]:
+    """By which grades, model and inspectors, and when the plan was made anew; nothing of plans that do not say."""
+    if "model_version" not in passport:
+        return []
+    run, roster = passport["run_id"], passport["roster"]
+    by = ("当日评定", "graded for the plan") if run is None else (f"第 {run} 次评级", f"grading run {run}")
+    who = (
+        (f"告知 {passport['told_visits']} 次检查", f"{passport['told_visits']} visits told")
+        if roster is None
+        else (
+            f"{roster['inspectors']} 人 {roster['inspector_days']} 人日",
+            f"{roster['inspectors']} inspectors, {roster['inspector_days']} inspector-days",
+        )
+    )
+    lines = [
+        f"依据：{by[0]}（{passport['frequency']}），模型 {passport['model_version']}，{who[0]}。",
+        f"Made from: {by[1]} ({passport['frequency']}), model {passport['model_version']}, {who[1]}.",
+    ]
+    if on := passport.get("remade_on"):
+        lines += [f"{on[:10]} 周中调整。 Made anew on {on[:10]}."]
+    return lines
 
 
 def _lacking(visits: pd.DataFrame) -> list[str]:
@@ -64,15 +89,16 @@ def _alerts(alerts: pd.DataFrame) -> list[str]:
 
 
 def _left_out(rows: pd.DataFrame) -> list[str]:
-    if rows.empty:
-        return []
-    named = "、".join(rows["project_id"].head(NAMED))
-    more = f"……（共 {len(rows)} 个）" if len(rows) > NAMED else ""
-    return [
-        f"人手不足，{len(rows)} 个到期项目未能安排，最紧迫的：{named}{more}。全部见 JSON 与 Excel 文件。",
-        f"Too few inspectors: {len(rows)} due sites are left out, the most urgent first: "
-        f"{', '.join(rows['project_id'].head(NAMED))}. All of them are in the JSON and Excel files.",
-    ]
+    said = []
+    for words, part in rows.groupby(["why_zh", "why_en"], sort=False):
+        zh, en = map(str, words)
+        named, more = part["project_id"].head(NAMED), f"……（共 {len(part)} 个）" if len(part) > NAMED else ""
+        said += [
+            f"{zh}，{len(part)} 个到期项目未能安排，最紧迫的：{'、'.join(named)}{more}。全部见 JSON 与 Excel 文件。",
+            f"{en[0].upper()}{en[1:]}: {len(part)} due sites are left out, the most urgent first: {', '.join(named)}. "
+            "All of them are in the JSON and Excel files.",
+        ]
+    return said
 
 
 def _changed(changes: pd.DataFrame) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,20 +26,23 @@ def free_team(
     day: pd.Timestamp,
     roster: Roster,
     choice: Choice,
+    *,
+    avoid: Collection[str] = (),
 ) -> FreeTeam | None:
-    """The first team of the visit's agency from `day` on that no visit of `rows` uses, drawn by lot; None where all are out.
+    """The first team of the visit's agency from `day` on that no visit of `rows` uses, drawn by lot, not those
+    to `avoid` where that can be; None where all are out.
 
-    The same plan gives the same lots.
+    Days kept for other work count as free: to change as few visits as possible comes first. The same plan gives the same lots.
     """
     agency, needs = str(visit["agency_code"]), str(visit["team_needs"]).split(";")
-    teams, there = roster.team_days(agency, choice.capacity), roster.on_days(agency)
+    there = roster.on_days(agency)
     for one in (each for each in roster.days if each >= day):
-        rounds = {row["inspector_refs"] for row in rows if row["agency_code"] == agency and row["day"] == one}
-        out = {who for refs in rounds for who in str(refs).split(";")}
+        teams = {row["inspector_refs"] for row in rows if row["agency_code"] == agency and row["day"] == one}
+        out = {who for refs in teams for who in str(refs).split(";")}
         left = [who for who in there[one] if who.ref not in out]
         size = choice.capacity["inspectors_a_visit"]
-        if len(rounds) < teams[one] and len(left) >= size:
-            return FreeTeam(one, Draw(size, _lots(rows, agency, one)).inspectors(left, needs, ()))
+        if len(left) >= size:
+            return FreeTeam(one, Draw(size, _lots(rows, agency, one)).inspectors(left, needs, avoid))
     return None
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from data_contracts.errors import SourceUnreadable
-from serving.plan.weekly_plan import WeeklyPlan, as_records
+from serving.plan.visit_words import ALERTS
+from serving.plan.weekly_plan import AGENCIES, COLUMNS, DRAW, LEFT_OUT, WeeklyPlan, as_records
 from serving.result_files import as_rows, writable_result, written_whole
 
 HEADINGS_ZH = {
@@ -21,13 +22,13 @@ HEADINGS_ZH = {
     "seed": "随机种子", "colour": "动态风险", "due_on": "应检日期", "value": "预计可降低的风险", "reason_zh": "理由", "reason_en": "reason",
     "checklist_zh": "检查要点", "checklist_en": "what to look at",
 }  # fmt: skip
-TABLES = ("visits", "draw", "agencies", "left_out", "alerts")
+TABLES = {"visits": COLUMNS, "draw": DRAW, "agencies": AGENCIES, "left_out": LEFT_OUT, "alerts": ALERTS}
 _LINE = 75  # octets of a calendar's line: RFC 5545, 3.1
 
 
 def write_plan(plan: WeeklyPlan, path: Path) -> None:
     """Write the plan beside `path` first and rename; the kind is the file's ending. Raises InvalidInput for any other."""
-    with written_whole(writable_result(path, tuple(_WRITERS))) as building:
+    with written_whole(writable_result(path, ENDINGS)) as building:
         _WRITERS[path.suffix.lower()](plan, building)
 
 
@@ -41,7 +42,7 @@ def read_plan(path: Path) -> WeeklyPlan:
     """A plan written as JSON; raises SourceUnreadable for anything else."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        frames = {name: pd.DataFrame(told[name]) for name in TABLES}
+        frames = {name: pd.DataFrame(told[name], columns=list(columns)) for name, columns in TABLES.items()}
         visits = frames.pop("visits")
         visits = visits.assign(**{name: pd.to_datetime(visits[name]) for name in ("day", "due_on")})
         return WeeklyPlan(
@@ -64,6 +65,7 @@ def calendar(plan: WeeklyPlan) -> str:
             continue
         day = pd.Timestamp(visit["day"])
         who = f"检查人员：{visit['inspector_refs']}\n" if visit["inspector_refs"] else ""
+        text = str(visit["reason_zh"]) + "\n" + str(visit["checklist_zh"])
         lines += [
             "BEGIN:VEVENT",
             f"UID:{visit['visit_id']}@siterisk",
@@ -71,7 +73,7 @@ def calendar(plan: WeeklyPlan) -> str:
             f"DTSTART;VALUE=DATE:{day:%Y%m%d}",
             f"DTEND;VALUE=DATE:{day + dt.timedelta(days=1):%Y%m%d}",
             f"SUMMARY:{_escaped('监督检查 ' + str(visit['project_id']))}",
-            f"DESCRIPTION:{_escaped(who + str(visit['reason_zh']) + chr(10) + str(visit['checklist_zh']))}",
+            f"DESCRIPTION:{_escaped(who + text)}",
             "END:VEVENT",
         ]
     lines.append("END:VCALENDAR")
@@ -145,3 +147,4 @@ _WRITERS: dict[str, Callable[[WeeklyPlan, Path], None]] = {
     ".json": _json,
     ".ics": _calendar,
 }
+ENDINGS = tuple(_WRITERS)

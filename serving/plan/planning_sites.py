@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_contracts.code_list import code_list
 from data_contracts.records import Records
 from features.fact_index import FactIndex
 from serving.grading.working_days import days_known
@@ -38,12 +39,19 @@ class Choice:
 
 
 def planning_sites(
-    grades: pd.DataFrame, index: FactIndex, records: Records, day: pd.Timestamp, choice: Choice
+    grades: pd.DataFrame,
+    index: FactIndex,
+    records: Records,
+    day: pd.Timestamp,
+    choice: Choice,
+    *,
+    planned: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row a site of a grading run, in its order: what `FROM_GRADES` names, risks, agency, area, facts, and the worth of a visit.
 
     `value`: expected outcomes, weighed, that a visit averts beside what the last one still does; `value_<head>` its parts.
-    `last_inspectors`: who came last, empty where nobody did. Everything as known at 00:00 of `day`.
+    `last_inspectors`: who came last, empty where nobody did. Everything as known at 00:00 of `day`; visits `planned` since
+    (project_id, inspector_refs), which the grades know as the last ones, tell who came.
     """
     sites = grades[[*FROM_GRADES, *grades.filter(regex="^risk_").columns]].copy()
     ids, moments = sites["project_id"].tolist(), np.full(len(sites), np.datetime64(day, "us"))
@@ -51,13 +59,17 @@ def planning_sites(
     sites = sites.join(_projects(records, day).reindex(ids).reset_index(drop=True))
     sites["agency_code"] = sites["agency_code"].fillna("")
     sites["area"] = _areas(sites["longitude"], sites["latitude"], choice.plan["area_km"])
-    sites["last_inspectors"] = _last_inspectors(records, day).reindex(ids).fillna("").to_numpy()
+    last = _last_inspectors(records, day).reindex(ids)
+    if planned is not None and len(planned):
+        last = planned.set_index("project_id")["inspector_refs"].reindex(ids).fillna(last)
+    sites["last_inspectors"] = last.fillna("").to_numpy()
     since = sites["last_visit_on"].fillna(sites["started_on"])
     sites["waited"] = (day - since).dt.days.clip(lower=0).fillna(np.inf)
-    return _with_values(sites, choice).join(facts.set_axis(sites.index))
+    return with_values(sites, choice).join(facts.set_axis(sites.index))
 
 
-def _with_values(sites: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+def with_values(sites: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """The sites (waited, risk_<head>) with `value_<head>` and `value`, in expected outcomes that a visit averts, weighed."""
     visits = choice.visits
     fresh = np.minimum(sites["waited"] / visits["lasting_days"], 1.0) ** visits["sharpness"]
     parts = {
@@ -79,7 +91,20 @@ def _or_mean(risks: pd.Series) -> pd.Series:
 
 def _projects(records: Records, day: pd.Timestamp) -> pd.DataFrame:
     known = days_known(records.table("projects"), ["project_id"], day).set_index("project_id")
-    return known[["agency_code", "longitude", "latitude"]]
+    agency = agency_of(known["agency_code"], known["region_code"])
+    return known[["longitude", "latitude"]].assign(agency_code=agency)
+
+
+def agency_of(agency: pd.Series, region: pd.Series) -> pd.Series:
+    """The agency on file; where there is none, the station of the district; missing where neither is known.
+
+    >>> agency_of(pd.Series(["CITY", None, None, None]), pd.Series(["310101", "310104", "310103", None])).fillna("").tolist()
+    ['CITY', 'D310104', 'D310101', '']
+    """
+    stations = code_list("agencies").codes.values()
+    by_district = {one.extra["region_code"]: one.code for one in stations if "region_code" in one.extra}
+    district = region.map(code_list("districts").current, na_action="ignore").map(by_district)
+    return agency.astype(object).fillna(district)
 
 
 def _last_inspectors(records: Records, day: pd.Timestamp) -> pd.Series:

@@ -13,6 +13,7 @@ from data_contracts.records import Records
 from serving.grading.working_days import WorkingDays, days_known
 
 EXPERT = "EXPERT"
+NEARLY = 1e-9  # of one: sums of shares that miss a whole number by rounding alone
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,24 @@ class Roster:
 
     @classmethod
     def of(cls, records: Records, monday: pd.Timestamp, as_of: pd.Timestamp, calendar: WorkingDays) -> Roster:
-        """The working days of the week from Monday, and who is available on them, as known at `as_of`."""
+        """The working days of the week from Monday, and who is available on them, as known at `as_of`; none before that day."""
         days = tuple(
             day
-            for day in pd.date_range(monday, periods=7)
-            if calendar.between(day, day + pd.Timedelta(days=1))
+            for day in pd.date_range(monday, monday + pd.Timedelta(weeks=1), inclusive="left")
+            if day >= as_of.normalize() and calendar.between(day, day + pd.Timedelta(days=1))
         )
         known = days_known(records.table("inspector_days"), ["inspector_ref", "date"], as_of)
         known = known[known["date"].isin(days) & known["available"].fillna(False).astype(bool)]
         who = days_known(records.table("inspectors"), ["inspector_ref"], as_of)
         return cls(known[["inspector_ref", "date"]].merge(who, on="inspector_ref"), days)
+
+    @property
+    def size(self) -> dict[str, int]:
+        """How many inspectors are available on any of the days, and their days."""
+        return {
+            "inspectors": int(self.available["inspector_ref"].nunique()),
+            "inspector_days": len(self.available),
+        }
 
     def team_days(self, agency: str, capacity: Mapping[str, Any]) -> dict[pd.Timestamp, int]:
         """How many teams the agency sends out on each day: the policy's share of its inspectors, by twos.
@@ -53,7 +62,7 @@ class Roster:
         for day in self.days:
             there = int(counts.get(day, 0))
             carried += there * share / size
-            teams[day] = min(int(carried + 1e-9), there // size)
+            teams[day] = min(int(carried + NEARLY), there // size)
             carried -= teams[day]
         return teams
 
@@ -91,16 +100,35 @@ class Draw:
     ) -> list[Inspector]:
         """So many of those there: for each need in turn one who meets it, where there is one, then whoever comes.
 
-        Those with fewer team-days this week come first, those who came last only where it cannot be avoided, lots
-        decide between the others.
+        Of those who meet a need whoever meets the most that are still open comes first, then those with fewer team-days
+        this week; lots decide between the others. Those who came last come only where a team without them is too small
+        or lacks what one with them has.
         """
         lots = dict(zip((one.ref for one in there), self.chance.random(len(there)), strict=True))
         order = sorted(there, key=lambda one: (one.ref in avoid, self.busy.get(one.ref, 0), lots[one.ref]))
-        drawn: list[Inspector] = []
-        for need in needs:
-            if len(drawn) < self.size and not any(need in one.can for one in drawn):
-                drawn += [one for one in order if need in one.can and one not in drawn][:1]
-        drawn = [*drawn, *(one for one in order if one not in drawn)][: self.size]
+        others = [one for one in order if one.ref not in avoid]
+        drawn = min(
+            self._team(others, order, needs),
+            self._team(order, order, needs),
+            key=lambda team: _lacks(team, needs),
+        )
         for one in drawn:
             self.busy[one.ref] = self.busy.get(one.ref, 0) + 1
         return sorted(drawn)
+
+    def _team(
+        self, first: Sequence[Inspector], then: Sequence[Inspector], needs: Sequence[str]
+    ) -> list[Inspector]:
+        """Whoever of `first` meets the needs, filled up from `then`; each in its order."""
+        drawn: list[Inspector] = []
+        for need in needs:
+            missing = {one for one in needs if _lacks(drawn, [one])}
+            meet = [one for one in first if need in one.can]
+            if need in missing and meet and len(drawn) < self.size:
+                drawn.append(max(meet, key=lambda one: len(missing & one.can)))
+        return [*drawn, *(one for one in then if one not in drawn)][: self.size]
+
+
+def _lacks(team: Sequence[Inspector], needs: Sequence[str]) -> int:
+    """How many of the needs nobody of the team meets."""
+    return sum(not any(need in one.can for one in team) for need in needs)

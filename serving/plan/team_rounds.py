@@ -20,8 +20,8 @@ def with_teams(
 ) -> pd.DataFrame:
     """The visits of an agency with `day`, `inspector_refs` and `team_lacks`: what is asked of a team and none of it meets.
 
-    The most urgent rounds go on the first days. `teams` go out on each day; without inspectors on file a visit has
-    a day and nobody is named.
+    The rounds of the first claim (see `claims`), the most overdue among them, go on the first days. `teams` go out on each
+    day; without inspectors on file a visit has a day and nobody is named.
     """
     there = {day: list(inspectors.get(day, [])) for day in teams}
     slots = (day for day, count in teams.items() for _ in range(count))
@@ -42,7 +42,7 @@ def with_teams(
 
 def _rounds(visits: pd.DataFrame, most: int) -> list[NDArray[np.intp]]:
     """Places of the visits of each round, all of one area, the round with the most urgent visit first."""
-    ordered = visits.sort_values(["due_on", "project_id"], kind="stable", na_position="last")
+    ordered = visits.sort_values(["claim", "due_on", "project_id"], kind="stable", na_position="last")
     places = ordered.index.to_numpy()
     rounds = [
         members[start : start + most]

@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 
 from features.policy_rules import condition_holds
-from serving.plan.agency_programme import MANDATORY, RANDOM
+from serving.plan.agency_choice import MANDATORY, RANDOM
 
 Words = tuple[str, str]
+ALERTS = ("project_id", "agency_code", "code", "zh", "en", "works")
 
 
-def reason_of(visit: Mapping[str, Any], sunday: pd.Timestamp) -> Words:
+def reason_of(visit: Mapping[str, Any], monday: pd.Timestamp) -> Words:
     """Why a visit is in the plan, in Chinese and English."""
     if visit["selected_by"] == MANDATORY:
         due, zh, en = visit["due_on"], visit["due_zh"], visit["due_en"]
-        late = (sunday - due).days - 6
+        late = (monday - due).days
         if late > 0:
             return (
                 f"{zh}；应于{due:%Y-%m-%d}前检查，已逾期{late}天",
@@ -64,7 +65,7 @@ def weather_alerts(sites: pd.DataFrame, plan: Mapping[str, Any]) -> pd.DataFrame
                 "project_id": site["project_id"], "agency_code": site["agency_code"], "code": alert["code"],
                 "zh": alert["zh"], "en": alert["en"], "works": works,
             })  # fmt: skip
-    return pd.DataFrame(rows, columns=["project_id", "agency_code", "code", "zh", "en", "works"])
+    return pd.DataFrame(rows, columns=list(ALERTS))
 
 
 def campaign_list(sites: pd.DataFrame, plan: Mapping[str, Any], code: str) -> pd.DataFrame:

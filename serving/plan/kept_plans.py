@@ -1,0 +1,63 @@
+"""Plans that are kept, every one, in a folder of the home; and what they still mean for the plan of a later week."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from serving.grading.frequency import DUE_COLUMNS, visit_frequency
+from serving.grading.working_days import WorkingDays
+from serving.plan.plan_files import read_plan, write_plan
+from serving.plan.weekly_plan import Week, WeeklyPlan, week_named
+
+PLANNED = ("project_id", "day", "inspector_refs")
+
+
+def keep(plan: WeeklyPlan, folder: Path) -> Path:
+    """Every plan stays: the next number of the week."""
+    folder.mkdir(parents=True, exist_ok=True)
+    week = plan.passport["week"]
+    path = folder / f"{week}-{1 + max(_numbers(folder, week), default=0)}.json"
+    write_plan(plan, path)
+    return path
+
+
+def still_planned(folder: Path, week: Week) -> tuple[pd.DataFrame, list[str]]:
+    """project_id, day and inspector_refs of visits from the day of planning until `week`, and the plans that say so.
+
+    Of each week before, the plan kept last counts; of a site its last visit. Nothing where the week has begun.
+    """
+    plans, monday = [], week.as_of - pd.Timedelta(days=week.as_of.weekday())
+    while monday < week.monday:
+        name = week_named(monday)
+        if numbers := _numbers(folder, name):
+            plans.append(folder / f"{name}-{max(numbers)}.json")
+        monday += pd.Timedelta(weeks=1)
+    parts = [read_plan(path).visits[list(PLANNED)] for path in plans]
+    visits = pd.concat(parts) if parts else pd.DataFrame(columns=list(PLANNED))
+    ahead = visits[(visits["day"] >= week.as_of) & (visits["day"] < week.monday)]
+    last = ahead.sort_values("day", kind="stable").drop_duplicates("project_id", keep="last")
+    return last.reset_index(drop=True), [path.name for path in plans]
+
+
+def as_if_made(
+    grades: pd.DataFrame, planned: pd.DataFrame, frequency: Mapping[str, Any], working_days: WorkingDays
+) -> pd.DataFrame:
+    """The grades with each visit of `planned` as the site's last one, and due days after it by the frequency policy."""
+    day = grades["project_id"].map(planned.set_index("project_id")["day"])
+    rows = day.notna()
+    if not rows.any():
+        return grades
+    visited = grades[rows].assign(last_visit_on=day[rows].astype("datetime64[us]"))
+    due = visit_frequency(visited, frequency, working_days)
+    found = grades.copy()
+    for name, values in {"last_visit_on": visited["last_visit_on"], **due[list(DUE_COLUMNS)]}.items():
+        found.loc[rows, name] = values
+    return found
+
+
+def _numbers(folder: Path, week: str) -> list[int]:
+    return [int(path.stem.rsplit("-", 1)[1]) for path in folder.glob(f"{week}-*.json")]
