@@ -37,7 +37,7 @@ def usual_key(city: SmallCity) -> str:
     return new_key(city, districts=["310000"], expires_at=dt.datetime(2199, 1, 1))[1]
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 180) -> None:
     """Wait until something comes true."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -25,7 +25,7 @@ from serving.settings import load_settings
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came true"
