@@ -24,9 +24,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.choice_programme import best_by_programme, worth_beside_programme
 from data_contracts.policy import policy_file
 from serving.plan.agency_choice import choose
+from serving.plan.plan_tables import Week
 from serving.plan.planning_sites import Choice
 from serving.plan.roster import Roster
-from serving.plan.weekly_plan import Week, agency_weeks, weekly_plan
+from serving.plan.weekly_plan import agency_weeks, weekly_plan
 
 MONDAY = pd.Timestamp("2026-11-23")
 SITES_AN_INSPECTOR = 13  # a synthetic city of 4,600 sites has some 354 inspectors

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from data_contracts.policy import policy_file
+from serving.plan.plan_tables import Week
 from serving.plan.planning_sites import Choice
 from serving.plan.roster import Roster
-from serving.plan.weekly_plan import Week
 
 MONDAY = pd.Timestamp("2026-11-23")
 WEEK = Week("2026-W48", MONDAY, MONDAY)

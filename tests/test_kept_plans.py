@@ -15,7 +15,8 @@ from serving.grading.grading_run import grade_city
 from serving.grading.policies import house_grading_policies
 from serving.grading.working_days import WorkingDays
 from serving.plan.kept_plans import as_if_made, keep, still_planned
-from serving.plan.weekly_plan import Week, WeeklyPlan, weekly_plan
+from serving.plan.plan_tables import Week, WeeklyPlan
+from serving.plan.weekly_plan import weekly_plan
 from tests.grading_cities import POLICIES, city_today
 from tests.planned_weeks import MONDAY, WEEK, house_choice, roster_of, sites_of
 

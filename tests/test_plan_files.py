@@ -12,10 +12,11 @@ import pytest
 from data_contracts.errors import InvalidInput, NotFound, SourceUnreadable
 from serving.command_line.plan_report import plan_text
 from serving.plan.plan_files import calendar, read_plan, write_plan
+from serving.plan.plan_tables import COLUMNS, WeeklyPlan
 from serving.plan.planning_sites import Choice
 from serving.plan.remade_plan import remade
 from serving.plan.roster import Roster
-from serving.plan.weekly_plan import COLUMNS, WeeklyPlan, weekly_plan
+from serving.plan.weekly_plan import weekly_plan
 from tests.planned_weeks import WEEK, house_choice, sites_of
 from tests.planned_weeks import roster_of as no_inspectors
 

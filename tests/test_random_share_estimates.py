@@ -60,11 +60,15 @@ def test_each_quarter_has_its_row_and_visits_of_unknown_findings_are_left_out() 
         {
             "inspected_on": pd.to_datetime(["2024-01-05", "2024-03-31", "2024-04-01", "2024-04-02"]),
             "project_id": ["A", "B", "C", "D"],
+            "agency_code": ["X", "Y", "X", "X"],
             "selection_probability": [0.1, 0.1, 0.1, 0.1],
             "hazards_found": [2.0, 4.0, 5.0, np.nan],
         }
     )
-    rows = by_period(visits, "hazards_found", "Q")
+    mondays = pd.to_datetime(["2024-01-08", "2024-01-08", "2024-04-08", "2024-04-08"])
+    site_weeks = pd.DataFrame({"day": mondays, "agency_code": ["X", "Y"] * 2, "sites": [30, 10, 30, 10]})
+    rows = by_period(visits, "hazards_found", "Q", site_weeks)
+    assert rows["reached"].tolist() == [1.0, 0.75]  # Y drew nobody in the second quarter
     assert rows["period"].tolist() == ["2024Q1", "2024Q2"]
     assert rows["visits"].tolist() == [2, 1]
     assert rows["mean"].tolist()[0] == pytest.approx(3.0)

@@ -7,8 +7,9 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.plan.plan_tables import WeeklyPlan
 from serving.plan.roster import Roster
-from serving.plan.weekly_plan import WeeklyPlan, weekly_plan
+from serving.plan.weekly_plan import weekly_plan
 from tests.planned_weeks import MONDAY, WEEK, house_choice, roster_of, sites_of
 
 CHOICE = house_choice()

@@ -90,6 +90,15 @@ class KnownWeeks:
         waited = values[since[0]].fillna(values[since[1]]).fillna(0.0).clip(lower=0.0).to_numpy()
         return CityWeeks(self.active, pd.factorize(agency, sort=True)[0].astype(np.int64), every, waited)
 
+    def site_weeks(self, agency: NDArray) -> pd.DataFrame:
+        """day, agency_code, sites: the active sites of each agency and week."""
+        counts = pd.DataFrame(self.active, columns=self.mondays).groupby(agency).sum()
+        return (
+            counts.rename_axis("agency_code")
+            .reset_index()
+            .melt("agency_code", var_name="day", value_name="sites")
+        )
+
     def _at(self, week: int, sites: int) -> NDArray:
         return np.full(sites, np.datetime64(self.mondays[week], "us"))
 

@@ -58,15 +58,15 @@ def per_visit(found: NDArray, probability: NDArray, site: NDArray) -> Estimate:
     return Estimate(mean, mean / factor, mean * factor, len(value), float(spread))
 
 
-def by_period(visits: pd.DataFrame, found: str, period: str) -> pd.DataFrame:
-    """One row a quarter ("Q") or year ("Y") with a drawn visit: period, mean, low, high, visits, spread, tells_fall, needs.
+def by_period(visits: pd.DataFrame, found: str, period: str, site_weeks: pd.DataFrame) -> pd.DataFrame:
+    """One row a quarter ("Q") or year ("Y") with a drawn visit: period, mean, low, high, visits, spread, tells_fall, needs, reached.
 
-    `visits` has inspected_on, project_id, selection_probability and the column `found`; a visit that does not say what
+    `visits` has inspected_on, project_id, agency_code, selection_probability and the column `found`; a visit that does not say what
     it found is left out. `tells_fall`: the smallest fall beside a like period that is told; `needs`: visits a period to
-    tell a fall of a fifth.
+    tell a fall of a fifth; `reached`: the share of the active sites that the estimate speaks of (see `reached`).
     """
     known = visits[visits[found].notna() & visits["selection_probability"].notna()]
-    rows = []
+    rows, share = [], reached(visits, site_weeks, period)
     for name, part in known.groupby(pd.PeriodIndex(known["inspected_on"], freq=period)):
         told = per_visit(
             part[found].to_numpy(),
@@ -74,8 +74,32 @@ def by_period(visits: pd.DataFrame, found: str, period: str) -> pd.DataFrame:
             part["project_id"].to_numpy(),
         )
         change, needs = smallest_fall(told.visits, told.spread), visits_needed(LATER_FALL, told.spread)
-        rows.append({"period": str(name), **vars(told), "tells_fall": change, "needs": needs})
+        rows.append(
+            {
+                "period": str(name),
+                **vars(told),
+                "tells_fall": change,
+                "needs": needs,
+                "reached": share.get(name, np.nan),
+            }
+        )
     return pd.DataFrame(rows)
+
+
+def reached(visits: pd.DataFrame, site_weeks: pd.DataFrame, period: str) -> pd.Series:
+    """By period: the share of the active sites whose agency drew any visit in it, so that they could be drawn.
+
+    `site_weeks` (day, agency_code, sites) are the active sites of each agency and week. An agency whose due visits
+    fill its weeks draws nobody: its sites have the probability 0, and no weight can make up for them.
+    """
+    drawn = visits[visits["selection_probability"] > 0]
+    drew = pd.MultiIndex.from_arrays(
+        [pd.PeriodIndex(drawn["inspected_on"], freq=period), drawn["agency_code"]]
+    )
+    periods = pd.PeriodIndex(site_weeks["day"], freq=period)
+    could = pd.MultiIndex.from_arrays([periods, site_weeks["agency_code"]]).isin(drew)
+    sites = site_weeks["sites"].groupby(periods).sum()
+    return (site_weeks["sites"] * could).groupby(periods).sum() / sites
 
 
 def smallest_fall(visits: int, spread: float) -> float:

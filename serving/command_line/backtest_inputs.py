@@ -31,19 +31,23 @@ PERIODS = {"hazards_found": "Q", "stopped": "Y"}
 
 @dataclass(frozen=True)
 class Past:
-    """The weeks to compare, the rules that compete, the visits of the record, and the codes of the agencies by number."""
+    """The weeks to compare, the rules that compete, the visits of the record, and the codes of the agencies by number.
+
+    `site_weeks`: day, agency_code, sites: how many were active in each agency and week.
+    """
 
     history: History
     orders: list[Order]
     visits: pd.DataFrame
     agencies: list[str]
+    site_weeks: pd.DataFrame
 
     def chance(self) -> dict[str, pd.DataFrame]:
         """What the visits drawn at random say, by what is counted and period."""
         disposal = self.visits["disposal"]
         stopped = disposal.isin(STOPS).astype("float64").where(disposal.notna())
         counted = self.visits.assign(stopped=stopped)
-        return {name: by_period(counted, name, period) for name, period in PERIODS.items()}
+        return {name: by_period(counted, name, period, self.site_weeks) for name, period in PERIODS.items()}
 
 
 def judged_model(model: str | None) -> tuple[RiskModel, pd.Timestamp, int]:
@@ -99,7 +103,9 @@ def past_of(
         Order("model_level", "模型：按风险高低", "model by expected level", by_level, risk),
         Order("plan", "模型：按可降低的风险", "model by expected reduction", ByReduction.by(choice), risk),
     ]
-    return Past(history, orders, visits[visits["inspected_on"] >= mondays[0]], sorted(set(agency)))
+    since = visits[visits["inspected_on"] >= mondays[0]]
+    of_agency = since.assign(agency_code=since["project_id"].map(dict(zip(known.ids, agency, strict=True))))
+    return Past(history, orders, of_agency, sorted(set(agency)), known.site_weeks(agency))
 
 
 def _outcomes(kind: str, rows: pd.DataFrame, known: KnownWeeks) -> Outcomes:

@@ -48,6 +48,7 @@ COUNTED: Mapping[str, Said] = {
     "stopped": Said("被停工或局部暂缓的检查比例", "Share of visits that end in a stop or partial stop"),
 }
 HEADLINE = "as_many"
+REACHED = Said("可能被抽到的项目", "sites that could be drawn")
 ROW, TOP = 22, 22
 NOTES = (
     Said(
@@ -106,7 +107,18 @@ def backtest_text(told: Told) -> str:
         lines.append(
             as_table(rows, ("规则 rule", "检查 visits", "覆盖 met", "超过往违规 over past violations"))
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_chance_lines(told.chance)])
+
+
+def _chance_lines(chance: Mapping[str, pd.DataFrame]) -> list[str]:
+    """What the visits drawn at random say of all sites that could be drawn, and how many of the sites these are."""
+    lines = []
+    for name, rows in chance.items():
+        if len(rows):
+            made = _chance_table(COUNTED[name], rows)
+            header = tuple(f"{each.zh} {each.en}" for each in made.header)
+            lines += [f"\n{COUNTED[name].zh} / {COUNTED[name].en}", as_table(made.rows, header)]
+    return lines
 
 
 def backtest_page(told: Told) -> str:
@@ -180,7 +192,12 @@ def chance_section(chance: Mapping[str, pd.DataFrame]) -> Section:
             "随机抽查按已记录的抽取概率加权，代表全部在建项目；按风险选出的检查只反映被选中的项目。",
             "Visits drawn at random, weighted by their logged probabilities, stand for all active sites; "
             "visits chosen for their risk do not.",
-        )
+        ),
+        Said(
+            "到期检查占满人手的机构不抽取，其项目的抽中概率为零，估计不包括它们：见“可能被抽到的项目”。",
+            "An agency whose due visits take all its days draws nobody: its sites have the probability 0 and the estimates do not "
+            "speak of them. See the share of sites that could be drawn.",
+        ),
     ]
     if not tables:
         sentences.append(
@@ -200,6 +217,7 @@ def _chance_table(counted: Said, rows: pd.DataFrame) -> Table:
             with_interval({name: _number(row[name]) for name in ("mean", "low", "high")}),
             percent(_number(row["tells_fall"]), 0),
             count(_number(row["needs"])),
+            percent(_number(row["reached"]), 0),
         )
         for _, row in rows.iterrows()
     ]
@@ -209,6 +227,7 @@ def _chance_table(counted: Said, rows: pd.DataFrame) -> Table:
         Said("每次检查（95% 区间）", "a visit (95 % interval)"),
         Said("能看出的最小降幅", "smallest fall it tells"),
         Said("看出下降20%所需检查", "visits that tell a fall of 20 %"),
+        REACHED,
     )
     return Table(counted, header, said)
 

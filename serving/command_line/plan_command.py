@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from serving.command_line.plan_inputs import Planning
-    from serving.plan.weekly_plan import Week
+    from serving.plan.plan_tables import Week
 
 
 def plan(

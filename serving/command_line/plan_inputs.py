@@ -22,10 +22,11 @@ from serving.grading.policies import GradingPolicies, house_grading_policies
 from serving.plan.kept_plans import as_if_made, still_planned
 from serving.plan.plan_files import read_plan
 from serving.plan.plan_policies import house_plan_policies
+from serving.plan.plan_tables import Week, WeeklyPlan
 from serving.plan.planning_sites import Choice, planning_sites
 from serving.plan.remade_plan import remade
 from serving.plan.roster import Roster
-from serving.plan.weekly_plan import Week, WeeklyPlan, weekly_plan
+from serving.plan.weekly_plan import weekly_plan
 from training.heads import load_heads
 
 WEEK = re.compile(r"^(\d{4})-W(\d{2})$")

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from serving.command_line.terminal import table
-from serving.plan.weekly_plan import WeeklyPlan, as_records
+from serving.plan.plan_tables import WeeklyPlan, as_records
 
 NAMED = 10
 

@@ -11,7 +11,7 @@ import pandas as pd
 from serving.grading.frequency import DUE_COLUMNS, visit_frequency
 from serving.grading.working_days import WorkingDays
 from serving.plan.plan_files import read_plan, write_plan
-from serving.plan.weekly_plan import Week, WeeklyPlan, week_named
+from serving.plan.plan_tables import Week, WeeklyPlan, week_named
 
 PLANNED = ("project_id", "day", "inspector_refs")
 

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from data_contracts.errors import SourceUnreadable
+from serving.plan.plan_tables import AGENCIES, COLUMNS, DRAW, LEFT_OUT, WeeklyPlan, as_records
 from serving.plan.visit_words import ALERTS
-from serving.plan.weekly_plan import AGENCIES, COLUMNS, DRAW, LEFT_OUT, WeeklyPlan, as_records
 from serving.result_files import as_rows, writable_result, written_whole
 
 HEADINGS_ZH = {

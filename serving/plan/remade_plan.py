@@ -12,10 +12,11 @@ import pandas as pd
 from data_contracts.errors import NotFound
 from serving.plan.agency_choice import MANDATORY, RANDOM, RISK
 from serving.plan.free_teams import free_team
+from serving.plan.plan_tables import LEFT_OUT, WeeklyPlan, as_records
 from serving.plan.planning_sites import Choice
 from serving.plan.roster import Roster
 from serving.plan.visit_words import checklist, team_needs
-from serving.plan.weekly_plan import LEFT_OUT, SAFETY, WeeklyPlan, as_records, lots_of
+from serving.plan.weekly_plan import SAFETY, lots_of
 
 CHANGES = ("change", "visit_id", "project_id", "agency_code", "day", "instead_of", "reason_zh", "reason_en")
 ADDED, TAKEN_OUT = "ADDED", "TAKEN_OUT"
