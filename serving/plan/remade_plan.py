@@ -190,8 +190,8 @@ def _left_out(left_out: pd.DataFrame, week: _Remaking) -> pd.DataFrame:
         for row, by in week.taken_out if row["selected_by"] == MANDATORY
     ]  # fmt: skip
     kept = left_out[~left_out["project_id"].isin(week.added)]
-    kept = kept.assign(due_on=pd.to_datetime(kept["due_on"]))
-    return pd.concat([kept, pd.DataFrame(gave_way, columns=list(LEFT_OUT))], ignore_index=True)
+    again = pd.concat([kept, pd.DataFrame(gave_way, columns=list(LEFT_OUT))], ignore_index=True)
+    return again.assign(due_on=pd.to_datetime(again["due_on"]))
 
 
 def _agencies(agencies: pd.DataFrame, visits: pd.DataFrame, left_out: pd.DataFrame) -> pd.DataFrame:
