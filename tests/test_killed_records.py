@@ -41,13 +41,11 @@ FAULT_IN_TIME = {503, 504}
 
 
 class Caller:
-    """One connection, and so one worker, until it breaks; then a new one."""
+    """Asks the service; with `keeps` over one connection, and so one worker, else over a new one each time."""
 
-    def __init__(self, port: int, token: str) -> None:
-        self._port, self._headers = (
-            port,
-            {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        )
+    def __init__(self, port: int, token: str, *, keeps: bool = False) -> None:
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._keeps = keeps
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=40)
 
     def ask(self, method: str, path: str, content: Any = None) -> tuple[int, Any]:
@@ -57,9 +55,9 @@ class Caller:
             self._connection.request(method, path, body, self._headers)
             answer = self._connection.getresponse()
             return answer.status, json.loads(answer.read())
-        except (OSError, http.client.HTTPException, ValueError):
-            self._connection.close()
-            raise
+        finally:
+            if not self._keeps:
+                self._connection.close()
 
     def post(self, rows: list[dict[str, Any]]) -> tuple[int, Any]:
         return self.ask("POST", "/v1/records/violations", {"rows": rows})
@@ -146,14 +144,17 @@ def installed(store_url: str, home: Path) -> tuple[Settings, str]:
 
 
 def one_caller_a_worker(settings: Settings, token: str, processes: list[int]) -> dict[int, Caller]:
+    """A caller for each of the two workers, which are both ready: the service is as soon as one of them is."""
     callers: dict[int, Caller] = {}
-    for _ in range(200):
-        caller = Caller(settings.port, token)
-        caller.ask("GET", "/v1/openapi.json")
-        callers.setdefault(caller.worker(processes), caller)
-        if len(callers) == 2:
-            return callers
-    raise AssertionError("one worker answers everybody")
+
+    def are_found() -> bool:
+        caller = Caller(settings.port, token, keeps=True)
+        if caller.is_graded():
+            callers[caller.worker(processes)] = caller
+        return len(callers) == 2
+
+    eventually(are_found)
+    return callers
 
 
 def assert_seen_at_once_by_both(callers: dict[int, Caller]) -> None:
