@@ -93,6 +93,7 @@ def test_gaps_and_overlaps_are_refused(tmp_path, until, start, fault):
         (COLOURS, "share: 0.25", "share: 0.5", "nothing would be left for BLUE"),
         (COLOURS, "code: ORANGE", "code: ORNAGE", "not RED, ORANGE, YELLOW, BLUE"),
         (COLOURS, "needs_confirmation: true", "needs_confirmation: 1", "needs_confirmation is 1"),
+        (COLOURS, "needs_confirmation: true", "needs_confirmation: false", "and true for ORANGE"),
         (COLOURS, "margin: 0.8", "margin: 1.2", "margin is 1.2, above 1"),
         (COLOURS, "days_between_steps: 30", "days_between_steps: 30.5", "not a whole number of days"),
         (COLOURS, "at_least: 0.2, at_most: 2.5", "at_least: 1.2, at_most: 2.5", "does not hold 1"),

@@ -14,7 +14,7 @@ from data_contracts.policy import Policy
 from features.policy_rules import holds
 from serving.grading.capacity import Capacity, fitted_scale
 from serving.grading.city_today import CityToday
-from serving.grading.colours import Floats, colour_names, cutoffs, shares_at_or_above
+from serving.grading.colours import RANK, Floats, colour_names, colour_ranks, cutoffs, shares_at_or_above
 from serving.grading.frequency import (
     REACHED,
     base_visits,
@@ -155,8 +155,19 @@ def _state(now: Stepped, content: Mapping[str, Any], yesterday: pd.DataFrame) ->
         "decided_on": or_missing(~now.changed, before["decided_on"]),
         "refused_colour": before["refused_colour"],
         "refused_on": before["refused_on"],
+        "back_to_colour": or_missing(now.ranks > 0, _back_to(now, content, yesterday)),
         **_reached(now),
     }
+
+
+def _back_to(now: Stepped, content: Mapping[str, Any], yesterday: pd.DataFrame) -> np.ndarray:
+    """What a person who refuses the colour goes back to: the last one settled, or the worst that needs no person."""
+    free = max(RANK[one["code"]] for one in content["colours"] if not one["needs_confirmation"])
+    settled = colour_ranks(yesterday["colour"].tolist())
+    waited = (yesterday["colour_confirmation"] == PENDING).to_numpy()
+    kept = colour_ranks(yesterday["back_to_colour"].tolist())
+    before = np.where(waited | ~now.changed, kept, settled)
+    return colour_names(np.maximum(before, free))
 
 
 def _reached(now: Stepped) -> dict[str, np.ndarray]:
