@@ -107,7 +107,7 @@ def test_gaps_and_overlaps_are_refused(tmp_path, until, start, fault):
         (VISITS, "first_within_days: 30", "first_within_days: 5", "due later than for a better colour"),
         (VISITS, "then_every_days: 30", "then_every_days: 70", "70, and 60 for a better colour"),
         (VISITS, "visits_per_project: 1,", "visits: 1,", "nothing is called visits"),
-        (VISITS, 'stage: "30"', 'stage: "31"', "there is no stage '31'"),
+        (VISITS, "entered: days_since_exc", "stage: days_since_exc", "nothing is called stage"),
         (VISITS, "within_days: 60", "within_days: -1", "not a whole number of days"),
     ],
 )

@@ -22,7 +22,7 @@ from serving.grading.frequency import (
     visit_frequency,
     visits_by_colour,
 )
-from serving.grading.overrides import ONE_DAY, as_text, overrides
+from serving.grading.overrides import ONE_DAY, Days, as_text, overrides
 from serving.grading.policies import GradingPolicies
 from serving.grading.reasons import Deciding, reasons
 from serving.grading.site_grades import (
@@ -89,7 +89,9 @@ def grade_city(
         **_risks(city),
     }
     frame = pd.DataFrame(columns)
-    visits = visit_frequency(frame, frequency.content, city.working_days)
+    visits = visit_frequency(
+        frame, frequency.content, city.working_days, _stages_entered(city, frequency, day)
+    )
     grades = typed_grades(pd.concat([frame, visits], axis=1), list(city.risks))
     passport = _passport(policies, capacity, grades, scale=scale, cutoffs=indicated.cutoffs, policy=policy)
     return GradingRun(grades, passport)
@@ -128,6 +130,12 @@ def _basis(city: CityToday, frequency: Mapping[str, Any], day: np.datetime64) ->
             "stage_entered_on": _days_before(day, city.facts["days_in_stage"]),
         }
     )
+
+
+def _stages_entered(city: CityToday, frequency: Policy, day: np.datetime64) -> dict[str, Days]:
+    """When each site entered the stages of the policy's nodes, by the features that they name."""
+    names = [node["entered"] for node in frequency.content["nodes"] or ()]
+    return {name: _days_before(day, city.facts[name]).astype("datetime64[D]") for name in names}
 
 
 def _days_before(day: np.datetime64, days: Floats) -> np.ndarray:
