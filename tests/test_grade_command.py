@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from data_contracts.policy import POLICY_FOLDER
 from data_contracts.record_store import RecordStore
+from data_contracts.store_tables import store_table
 from serving.command_line.application import run
 from serving.command_line.grade_report import waiting_rows
 from serving.grading.grade_store import GradeStore
@@ -131,6 +132,9 @@ def test_score_gives_the_inherent_grade_and_the_colour_of_the_last_run_up_to_as_
     siterisk: Asked, city: SmallCity
 ) -> None:
     siterisk("grade", "--on", "2026-06-01", "--out", "grades.csv")
+    with RecordStore.open(city.store_url) as store, store.engine.begin() as connection:
+        made_that_day = sa.update(store_table("grading_runs")).values(made_at=dt.datetime(2026, 6, 1))
+        connection.execute(made_that_day)
     graded = pd.read_csv("grades.csv", dtype={"colour": "str"}, keep_default_na=False)
     ids = graded["project_id"].tolist()[:40]
     moments = ["2026-05-31"] * 40 + ["2026-06-01"] * 40

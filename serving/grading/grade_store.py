@@ -40,7 +40,10 @@ class StoredRun:
 
 
 class GradeStore:
-    """The runs of one record store's database. A run is there whole or not at all."""
+    """The runs of one record store's database. A run is there whole or not at all.
+
+    `known_at` leaves out runs made and decisions recorded after that moment; None: all that there are now.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
@@ -61,11 +64,11 @@ class GradeStore:
             write_columns(connection, store_table(SITE_GRADES), _as_columns(run, run_id))
         return run_id
 
-    def newest_run(self, day: dt.date) -> StoredRun | None:
+    def newest_run(self, day: dt.date, *, known_at: pd.Timestamp | None = None) -> StoredRun | None:
         """The run that counts on `day`: of the latest day up to it, the one made last; None where there is none."""
         runs = store_table(GRADING_RUNS)
-        newest = sa.select(runs).where(runs.c.day <= day).order_by(runs.c.day.desc(), runs.c.run_id.desc())
-        found = self._rows(newest.limit(1))
+        asked = sa.select(runs).where(runs.c.day <= day, *_by(runs.c.made_at, known_at))
+        found = self._rows(asked.order_by(runs.c.day.desc(), runs.c.run_id.desc()).limit(1))
         return StoredRun(**(found[0] | {"passport": json.loads(found[0]["passport"])})) if found else None
 
     def run_before(self, day: dt.date) -> StoredRun | None:
@@ -81,11 +84,6 @@ class GradeStore:
         heads = [name.removeprefix("risk_") for name in map(str, risks) if name.startswith("risk_")]
         grades = typed_grades(pd.concat([rows, risks], axis=1), heads)
         return grades if decided_until is None else with_decisions(grades, self.decisions(run, decided_until))
-
-    def grades_on(self, day: dt.date) -> pd.DataFrame | None:
-        """The grades that count on `day`, decisions up to it included; None before the first run."""
-        run = self.newest_run(day)
-        return None if run is None else self.grades(run, decided_until=day)
 
     def decide_all(self, run: StoredRun, decided: Sequence[Decision], recorded_at: pd.Timestamp) -> None:
         """Keep decisions about sites of a run, all or none."""
@@ -109,13 +107,17 @@ class GradeStore:
             ]
             connection.execute(table.insert(), rows)
 
-    def decisions(self, run: StoredRun, until: dt.date) -> list[Decision]:
+    def decisions(
+        self, run: StoredRun, until: dt.date, *, known_at: pd.Timestamp | None = None
+    ) -> list[Decision]:
         """What persons decided up to a day about the runs of this one's day, in the order recorded."""
         table, runs = store_table(GRADE_CONFIRMATIONS), store_table(GRADING_RUNS)
         same_day = sa.select(runs.c.run_id).where(runs.c.day == run.day)
         found = self._rows(
             sa.select(table)
-            .where(table.c.run_id.in_(same_day), table.c.decided_on <= until)
+            .where(
+                table.c.run_id.in_(same_day), table.c.decided_on <= until, *_by(table.c.recorded_at, known_at)
+            )
             .order_by(table.c.entry_id)
         )
         return [
@@ -144,6 +146,10 @@ class GradeStore:
     def _rows(self, asked: sa.Select[Any]) -> list[dict[str, Any]]:
         with reading(self.engine) as connection:
             return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def _by(column: sa.Column[Any], moment: pd.Timestamp | None) -> list[sa.ColumnElement[bool]]:
+    return [] if moment is None else [column <= moment.to_pydatetime()]
 
 
 def _next(connection: sa.Connection, number: sa.Column[Any]) -> int:
