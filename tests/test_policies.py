@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from data_contracts.errors import ContractInvalid, NotFound, PolicyUndefined
 from data_contracts.policy import POLICY_FOLDER, POLICY_NAMES, load_policy_file, policy_file, policy_on
+from features.catalogue import load_catalogue
+from serving.grading.policies import house_grading_policies
 
 MATRIX = (POLICY_FOLDER / "risk_matrix.yaml").read_text(encoding="utf-8")
 GRADES = (POLICY_FOLDER / "inherent_grade.yaml").read_text(encoding="utf-8")
@@ -116,6 +119,18 @@ def test_typos_and_thresholds_out_of_order_are_refused_with_the_line(tmp_path, t
     told = faults(tmp_path, text.replace(old, new, 1))
     assert fault in told
     assert "line " in told
+
+
+def test_a_grade_by_a_head_that_there_is_not_is_refused_with_the_line(tmp_path):
+    wrong = COLOURS.replace("head: accident", "head: accidnt")
+    path = tmp_path / "dynamic_grade.yaml"
+    path.write_text(wrong, encoding="utf-8")
+    policies = replace(house_grading_policies(), grade=load_policy_file(path))
+    with pytest.raises(ContractInvalid) as refused:
+        policies.checked(load_catalogue(), {"accident", "defect", "hazard"})
+    line = line_of(wrong, "accidnt")
+    assert f"line {line}: there is no head accidnt" in refused.value.en
+    assert f"第 {line} 行：没有名为 accidnt 的目标" in refused.value.zh
 
 
 def test_the_line_named_is_the_line_of_the_fault(tmp_path):
