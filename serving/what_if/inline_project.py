@@ -49,13 +49,14 @@ def inline_project(asked: AssessRequest, at: pd.Timestamp, on_record: Callable[[
     Raises InvalidInput with every fault of all rows if the project's own row has one, ForbiddenColumn for
     personal data. Other rows with faults do not count and are told.
     """
-    read = {name: _ReadTable.of(contract(name), getattr(asked, name), at) for name in TABLES}
+    given = {name: getattr(asked, name) for name in TABLES}
+    read = {name: _ReadTable.of(contract(name), rows, at) for name, rows in given.items() if rows}
     own = read[PROJECTS].rows
     project_id = str(own["project_id"].iloc[0]) if len(own) else None
-    for name in TABLES[1:]:
-        read[name].refuse_others(project_id)
-        read[name].refuse_ambiguous()
-    read["project_parties"].wait_for(on_record)
+    for table in read.values():
+        table.refuse_others(project_id)
+        table.refuse_ambiguous()
+        table.wait_for(on_record)
     if project_id is None:
         raise _faulty(read.values())
     return InlineProject(
@@ -111,6 +112,8 @@ class _ReadTable:
 
     def wait_for(self, on_record: Callable[[str], bool]) -> None:
         """Leave out the rows of enterprises that are not on record."""
+        if "enterprise_id" not in self.table.column_names:
+            return
         column = self.table.column("enterprise_id")
         firms = self.rows[column.name]
         absent = firms.index[[not on_record(firm) for firm in firms]].tolist()
