@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from data_contracts.contract import contract
-from data_contracts.typed_tables import DTYPES, in_order
+from data_contracts.typed_tables import DTYPES
 from features.fact_index import FactIndex
 from serving.what_if.changeable_facts import ChangeableFact, ChangeableFacts, Fault, parameter_faults, refused
 
@@ -99,9 +99,7 @@ class _Draft:
     def rows(self) -> dict[str, pd.DataFrame]:
         """The rows that differ from what is on file, recorded at `as_of`."""
         return {
-            name: in_order(
-                contract(name), self.tables[name].loc[sorted(labels)].assign(recorded_at=self.as_of)
-            )
+            name: self.tables[name].loc[sorted(labels)].assign(recorded_at=self.as_of)
             for name, labels in self.changed.items()
             if labels
         }
