@@ -85,7 +85,7 @@ def policy_file(name: str) -> PolicyFile:
 
 POLICY_NAMES = (
     "inherent_grade", "risk_matrix", "input_requirements", "dynamic_grade", "visit_frequency", "visit_frequency_2018",
-    "visit_choice", "weekly_plan",
+    "visit_choice", "weekly_plan", "changeable_facts",
 )  # fmt: skip
 
 

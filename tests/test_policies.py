@@ -17,6 +17,7 @@ MATRIX = (POLICY_FOLDER / "risk_matrix.yaml").read_text(encoding="utf-8")
 GRADES = (POLICY_FOLDER / "inherent_grade.yaml").read_text(encoding="utf-8")
 COLOURS = (POLICY_FOLDER / "dynamic_grade.yaml").read_text(encoding="utf-8")
 VISITS = (POLICY_FOLDER / "visit_frequency.yaml").read_text(encoding="utf-8")
+CHANGES = (POLICY_FOLDER / "changeable_facts.yaml").read_text(encoding="utf-8")
 INPUTS = (POLICY_FOLDER / "input_requirements.yaml").read_text(encoding="utf-8")
 
 
@@ -92,6 +93,12 @@ def test_gaps_and_overlaps_are_refused(tmp_path, until, start, fault):
         (MATRIX, "POOR: 4, UNKNOWN: 3", "POOR: 4, UNKNOWM: 3", "nothing is called UNKNOWM"),
         (INPUTS, "late_after_days: 62", "late_after: 62", "nothing is called late_after"),
         (INPUTS, "table: machinery", "table: machines", "machines is no contract table"),
+        (CHANGES, "takes: {percent", "takes: {per_cent", "takes has no bounds for percent"),
+        (CHANGES, "{rectified_on: as_of}", "{rectified: as_of}", "violations has no column rectified"),
+        (CHANGES, "{lifted_on: as_of}", "{lifted_on: today}", "sets needs as_of or one of"),
+        (CHANGES, "picks: post", "picks: posts", "picks is 'posts'"),
+        (CHANGES, "code: LIFT_ORDERS", "code: CREDIT", "CREDIT stands 2 times"),
+        (CHANGES, "tables: [weather_warnings]", "tables: [weather]", "the table weather_warnings 0 times"),
         (COLOURS, "share: 0.02", "share: 1.02", "share is 1.02, above 1"),
         (COLOURS, "share: 0.25", "share: 0.5", "nothing would be left for BLUE"),
         (COLOURS, "code: ORANGE", "code: ORNAGE", "not RED, ORANGE, YELLOW, BLUE"),
