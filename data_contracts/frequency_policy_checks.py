@@ -1,4 +1,4 @@
-"""What a policy of visit frequencies may not say: a grade without a base, a worse colour visited less, unknown stages."""
+"""What a policy of visit frequencies may not say: a grade without a base, a worse colour visited less, nodes of strange grades."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from data_contracts.code_list import code_list
 from data_contracts.grade_policy_checks import COLOURS, SAID
 from data_contracts.policy import DATED_WORDS, LINE, Fault, wrong_words
 from data_contracts.policy_conditions import number_faults, whole_days_faults
@@ -95,12 +94,10 @@ def _least_days(addition: Mapping[str, Any]) -> float | None:
 
 
 def _nodes(nodes: list[Mapping[str, Any]]) -> Iterator[Fault]:
-    words, seen = SAID | {"code", "stage", "within_days", "grades"}, set()
+    words, seen = SAID | {"code", "entered", "within_days", "grades"}, set()
     for one in nodes:
         yield from wrong_words(one, words, words)
         yield from whole_days_faults(one, "within_days")
-        if one.get("stage") not in code_list("stages").codes:
-            yield one[LINE], f"there is no stage {one.get('stage')!r}"
         if set(one.get("grades") or ()) - {*GRADES, UNKNOWN_GRADE}:
             yield one[LINE], f"grades are {one['grades']}, not among 1 to 5 and {UNKNOWN_GRADE}"
         if one.get("code") in seen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from data_contracts.policy import DATED_WORDS, LINE, Fault, wrong_words
@@ -48,6 +49,7 @@ def _colours(colours: list[Mapping[str, Any]], scale: Mapping[str, Any], line: i
         yield from wrong_words(one, words, words)
         if not isinstance(one.get("needs_confirmation", False), bool):
             yield one[LINE], f"needs_confirmation is {one['needs_confirmation']!r}, not true or false"
+    yield from _confirmations(colours)
     codes = tuple(one.get("code") for one in colours)
     if codes != COLOURS:
         yield line, f"colours are {', '.join(map(str, codes))}, not {', '.join(COLOURS)}"
@@ -57,6 +59,18 @@ def _colours(colours: list[Mapping[str, Any]], scale: Mapping[str, Any], line: i
     faults = [fault for one in colours[:-1] for fault in number_faults(one, "share", above=0, at_most=1)]
     yield from faults
     yield from _scale(scale, [] if faults else [one["share"] for one in colours[:-1] if "share" in one])
+
+
+def _confirmations(colours: list[Mapping[str, Any]]) -> Iterator[Fault]:
+    """Someone always answers for a colour worse than one that needs a person, and nobody for the best."""
+    for worse, better in pairwise(colours):
+        if better.get("needs_confirmation") is True and worse.get("needs_confirmation") is False:
+            yield (
+                worse[LINE],
+                f"needs_confirmation is false, and true for {better.get('code')}, a better colour",
+            )
+    if colours and colours[-1].get("needs_confirmation") is True:
+        yield colours[-1][LINE], "needs_confirmation is true for the best colour, which waits for nobody"
 
 
 def _scale(scale: Mapping[str, Any], shares: list[float]) -> Iterator[Fault]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import sqlalchemy as sa
 
 GRADING_RUNS, SITE_GRADES, GRADE_CONFIRMATIONS = "grading_runs", "site_grades", "grade_confirmations"
@@ -12,7 +10,7 @@ GRADE_TABLES = (GRADING_RUNS, SITE_GRADES, GRADE_CONFIRMATIONS)
 TEXTS = (
     "status", "inherent_rule", "inherent_zh", "inherent_en", "colour", "indicated_colour", "rule", "rule_zh", "rule_en",
     "fact", "reference", "confirmation", "proposed_colour", "override_colour", "colour_confirmation", "decided_by",
-    "refused_colour", "overrides_last_seen", "due_rule", "due_zh", "due_en",
+    "refused_colour", "back_to_colour", "overrides_last_seen", "due_rule", "due_zh", "due_en",
 )  # fmt: skip
 DAYS = (
     "colour_since", "decided_on", "refused_on", "red_since", "orange_since", "yellow_since", "due_on", "last_visit_on",
@@ -23,14 +21,12 @@ NUMBERS = (
 )  # fmt: skip
 
 
-@cache
-def grade_metadata() -> sa.MetaData:
-    """All three tables.
+def grade_tables(metadata: sa.MetaData) -> None:
+    """Runs, their sites, and what persons decided about them.
 
     Of two runs for a day the one with the higher `run_id` counts. `passport` is JSON; so are `risks`: for each
     head its risk and percentile, whatever heads the model had.
     """
-    metadata = sa.MetaData()
     sa.Table(
         GRADING_RUNS,
         metadata,
@@ -65,9 +61,3 @@ def grade_metadata() -> sa.MetaData:
         sa.Column("recorded_at", sa.DateTime, nullable=False),
         sa.Index("grade_confirmations_by_run", "run_id"),
     )
-    return metadata
-
-
-def grade_table(name: str) -> sa.Table:
-    """One of the tables by name."""
-    return grade_metadata().tables[name]

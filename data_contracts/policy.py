@@ -85,7 +85,7 @@ def policy_file(name: str) -> PolicyFile:
 
 POLICY_NAMES = (
     "inherent_grade", "risk_matrix", "input_requirements", "dynamic_grade", "visit_frequency", "visit_frequency_2018",
-    "visit_choice", "weekly_plan",
+    "visit_choice", "weekly_plan", "changeable_facts",
 )  # fmt: skip
 
 
@@ -107,8 +107,9 @@ def load_policy_file(path: Path) -> PolicyFile:
     faults += _calendar_faults(policies) if policies else [(1, "no policy is declared")]
     if faults:
         listed = "\n".join(f"- {path.name}, line {line}: {fault}" for line, fault in sorted(set(faults)))
+        lines = "、".join(str(line) for line in sorted({line for line, _ in faults}))
         raise ContractInvalid(
-            zh=f"政策文件 {path.name} 有 {len(set(faults))} 处错误，见英文列表。",
+            zh=f"政策文件 {path.name} 有 {len(set(faults))} 处错误，在第 {lines} 行，见英文列表。",
             en=f"The policy file {path.name} has {len(set(faults))} faults:\n{listed}",
         )
     titles = str(document.get("titleZh", path.stem)), str(document.get("titleEn", path.stem))

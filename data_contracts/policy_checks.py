@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from data_contracts.change_policy_checks import changeable_facts_faults
 from data_contracts.choice_policy_checks import visit_choice_faults
 from data_contracts.contract import contracts
 from data_contracts.frequency_policy_checks import visit_frequency_faults
@@ -26,6 +27,7 @@ def content_faults(name: str, entry: Mapping[str, Any]) -> list[Fault]:
         "visit_frequency": visit_frequency_faults,
         "visit_choice": visit_choice_faults,
         "weekly_plan": weekly_plan_faults,
+        "changeable_facts": changeable_facts_faults,
     }
     if name not in checks:
         return [(1, f"there is no policy called {name}")]

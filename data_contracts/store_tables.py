@@ -8,13 +8,14 @@ import sqlalchemy as sa
 
 from data_contracts.contract import TableContract, contracts
 from data_contracts.errors import StoreUnavailable
+from data_contracts.grade_tables import grade_tables
 from data_contracts.service_tables import access_tables, ledger_tables
 
 LAYOUT = 2
 """Number of the store's own layout. A change of the tables below raises it and adds a step to MIGRATIONS."""
 
 MIGRATIONS: dict[int, str] = {1: "DROP TABLE IF EXISTS decisions"}  # the ledger of layout 1 was never in use
-"""SQL that turns a store of layout n into n + 1. Columns that a contract gained are added without one."""
+"""SQL that turns a store of layout n into n + 1. Columns that a table gained are added without one."""
 
 SQL_TYPES: dict[str, type[sa.types.TypeEngine]] = {
     "text": sa.Text,
@@ -58,6 +59,7 @@ def store_metadata() -> sa.MetaData:
     )
     access_tables(metadata)
     ledger_tables(metadata)
+    grade_tables(metadata)
     for contract in contracts().values():
         sa.Table(
             contract.name,
@@ -152,7 +154,7 @@ def is_prepared(connection: sa.Connection) -> bool:
 
 
 def _add_columns(connection: sa.Connection, metadata: sa.MetaData) -> None:
-    """Columns that a contract has gained since the store was made; they are missing in the rows there are."""
+    """Columns that a table has gained since the store was made; they are missing in the rows there are."""
     inspector = sa.inspect(connection)
     for table in metadata.tables.values():
         present = {column["name"] for column in inspector.get_columns(table.name)}

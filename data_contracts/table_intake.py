@@ -110,6 +110,18 @@ def take_batch(
     return taken
 
 
+def with_arrival(
+    table: TableContract, cells: pd.DataFrame, arrival: pd.Timestamp
+) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Cells with the moment of arrival where a `recorded_at` is missing that has to be there, and in which rows."""
+    if not table.column("recorded_at").required:
+        return cells, None
+    if "recorded_at" not in cells:
+        return cells.assign(recorded_at=arrival.isoformat()), pd.Series(True, index=cells.index)
+    missing = cells["recorded_at"].isna()
+    return cells.assign(recorded_at=cells["recorded_at"].fillna(arrival.isoformat())), missing
+
+
 @contextmanager
 def _staged(connection: sa.Connection, table: TableContract) -> Iterator[Staging]:
     """The temporary tables of a delivery, dropped at the end however it ends."""
@@ -201,7 +213,7 @@ class _Delivery:
         table, taken, now = self.table, self.taken, self.options.now
         taken.rows_in += len(chunk)
         cells = chunk.rows[[name for name in table.column_names if name in chunk.rows]]
-        cells, is_stamped = self._stamped(cells)
+        cells, is_stamped = with_arrival(table, cells, now) if self.options.stamp_missing else (cells, None)
         checked = check_rows(table, cells, now=now)
         typed = with_recorded_at(table, checked.typed)
         stamped = is_stamped[typed.index].to_numpy() if is_stamped is not None else None
@@ -222,16 +234,6 @@ class _Delivery:
             taken.measure_quarantined([None] * len(failures), passed=False)
             taken.count("failures", failures, file.name)
             self.staging.add_failures(entries(table, rows, failures, now))
-
-    def _stamped(self, cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
-        """Cells with the moment of arrival where `recorded_at` is missing, and which rows those are."""
-        if not self.options.stamp_missing or not self.table.column("recorded_at").required:
-            return cells, None
-        arrival = self.options.now.isoformat()
-        if "recorded_at" not in cells:
-            return cells.assign(recorded_at=arrival), pd.Series(True, index=cells.index)
-        missing = cells["recorded_at"].isna()
-        return cells.assign(recorded_at=cells["recorded_at"].fillna(arrival)), missing
 
     def _quarantine_set_aside(self) -> None:
         names = [file.name for file in self.files]

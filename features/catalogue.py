@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from data_contracts.code_list import code_list
 from data_contracts.contract import contracts, read_yaml
 from data_contracts.errors import ContractInvalid, NotFound
 from features.catalogue_checks import faults_of
+from features.computations import computations
 from features.feature import FactRule, Feature, Shrinkage
 
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.yaml")
@@ -36,6 +38,11 @@ class Catalogue:
     def names(self) -> tuple[str, ...]:
         """The features a model may use, in the order of the matrix's columns."""
         return tuple(feature.name for feature in self.features if feature.in_model)
+
+    @cached_property
+    def computations(self) -> Mapping[str, str]:
+        """How each model feature is computed, as a digest; see `features.computations`."""
+        return computations(self)
 
     def feature(self, name: str) -> Feature:
         """The feature called `name`; raises NotFound for any other name, with the nearest there are."""

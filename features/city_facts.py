@@ -59,7 +59,7 @@ class CityFacts:
     """Everything on file about a city, as arrays.
 
     Projects and enterprises are numbered by the registers, which all cities that follow each other share and
-    only add to; a keeper is 2 x project or 2 x enterprise + 1. `groups` are of this city alone.
+    only add to (but see `apart`); a keeper is 2 x project or 2 x enterprise + 1. `groups` are of this city alone.
     """
 
     rules: Mapping[str, FactRule]
@@ -111,6 +111,15 @@ class CityFacts:
         projects, enterprises = (Register(_named(tables, column)) for column in _ID_COLUMNS)
         return FactShelf(tables.__getitem__, self.rules, projects, enterprises, self.groups)
 
+    def apart(self) -> CityFacts:
+        """The same city; what it is given leaves no trace in the registers and words that cities share."""
+        return dataclasses.replace(
+            self,
+            projects=self.projects.copy(),
+            enterprises=self.enterprises.copy(),
+            _words={name: {} for name in self._words},
+        )
+
     def with_deliveries(self, frames: Mapping[str, pd.DataFrame]) -> tuple[CityFacts, Touched]:
         """The city that has these rows too (typed, in the order of key and `recorded_at`), and what they touch."""
         city, keepers, links = self, set(), []
@@ -153,6 +162,11 @@ class CityFacts:
         """The number of a project as a keeper; None for an unknown one."""
         number = int(self.projects.numbers_of([project_id])[0])
         return None if number < 0 else 2 * number
+
+    def is_named_in(self, name: str, enterprise_id: str) -> bool:
+        """Whether an enterprise keeps a row of the table."""
+        keepers = 2 * self.enterprises.numbers_of([enterprise_id]) + 1
+        return bool(keepers[0] > 0 and any(len(one.rows_of(keepers)) for one in self._deliveries[name]))
 
     def keepers_concerning(self, enterprises: set[int], name: str) -> set[int]:
         """Who keeps what may belong to any of the enterprises (by number): itself, sites where it ever held a

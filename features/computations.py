@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import MISSING, asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from features.catalogue import Catalogue
 from features.feature import FactRule, Feature
+
+if TYPE_CHECKING:
+    from features.catalogue import Catalogue
 
 # What is said about a value, or done with it once it is there: without, the value is the same.
 WORDING = frozenset(

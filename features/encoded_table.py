@@ -1,7 +1,8 @@
 """A contract table as plain arrays: texts as numbers of words, yes and no as 1 and 0, moments as microseconds.
 
 A table is whole (made from a frame) or a part of others (the rows of a few sites, those fed since included).
-Columns are encoded when first asked for. Both kinds share their `Words`, so a code means the same in all.
+Columns are encoded when first asked for. Both kinds share their `Words`, so a code means the same in all; only
+a part of tables that do not share theirs numbers the texts anew.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Numbering(Protocol):
 class EncodedTable:
     """Typed columns of a table, row by row in the order of key and `recorded_at`.
 
-    `words` is shared by all tables of one name in a city.
+    `words` is shared by all tables of one name in a city, but for rows that are only supposed.
     """
 
     def __init__(self, contract: TableContract, size: int, words: dict[str, Words]) -> None:
@@ -185,7 +186,8 @@ class PartTable(EncodedTable):
         if len(self._parents) > 1:
             self._sort()
         size = sum(len(rows) for _, rows in self._parents) if self._order is None else len(self._order)
-        super().__init__(first.contract, size, first.words)
+        shared = all(table.words is first.words for table, _ in self._parents)
+        super().__init__(first.contract, size, first.words if shared else {})
         self._last = parents[-1][0]
 
     def facts_of_last(self) -> NDArray[np.bool_]:
@@ -229,10 +231,20 @@ class PartTable(EncodedTable):
     def _encoded(self, name: str) -> NDArray[Any]:
         if not self._parents:
             return np.empty(0, _dtype(self.contract, name))
-        parts = [table.column(name)[rows] for table, rows in self._parents]
+        parts = [self._cells(table, name, rows) for table, rows in self._parents]
         if self._order is None:
             return parts[0]
         return np.concatenate(parts)[self._order]
+
+    def _cells(self, table: EncodedTable, name: str, rows: Ints) -> NDArray[Any]:
+        """The rows of a parent's column, texts numbered by this table's words."""
+        values = table.column(name)[rows]
+        if table.words is self.words or self.contract.column(name).kind not in _TEXTS:
+            return values
+        used, places = np.unique(values, return_inverse=True)
+        said, own = table.texts(name), self.words.setdefault(name, Words())
+        named = own.numbers_of([said[code] for code in used.tolist() if code >= 0])
+        return np.concatenate([np.full(len(used) - len(named), -1), named]).astype(np.int32)[places]
 
 
 def _dtype(contract: TableContract, name: str) -> type:

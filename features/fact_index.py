@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from features.input_quality import states_in_words
 from features.plans import Plan, Step, requests_of, steps_of
 from features.policy_features import Policies, PolicyFeatures, house_policies
 from features.risk_grades import InherentGrade
+from features.rows_on_file import rows_on_file
 from features.site_status import ACTIVE, FINISHED, delivered_since, status_of
 from features.site_values import SiteValues
 from features.sorting import DAY, Floats, Ints, on_all_cores
@@ -92,6 +93,13 @@ class FactIndex:
         what did not change. Raises InvalidInput for renamings (`aliases`), which change whose history counts:
         build the index again.
         """
+        return self._fed_with(deliveries, lambda: self.city)
+
+    def supposing(self, rows: Mapping[str, pd.DataFrame]) -> FactIndex:
+        """As `feed`, for rows that are on file nowhere: no other index can tell that there was this one."""
+        return self._fed_with(rows, self.city.apart)
+
+    def _fed_with(self, deliveries: Mapping[str, pd.DataFrame], city: Callable[[], CityFacts]) -> FactIndex:
         if not self.takes(deliveries):
             raise InvalidInput(
                 zh="更名记录（aliases）等不能增量载入，请重建特征索引。",
@@ -106,10 +114,10 @@ class FactIndex:
         if not known:
             return self
         with self._feeding:
-            city, fed = fed_with(self.city, self._curves.numbers, self._fed, known)
-            refuse_too_many(len(self._curves.numbers), len(city.projects), len(city.enterprises))
+            after, fed = fed_with(city(), self._curves.numbers, self._fed, known)
+            refuse_too_many(len(self._curves.numbers), len(after.projects), len(after.enterprises))
         index = FactIndex.__new__(FactIndex)
-        index.__dict__.update(self.__dict__, city=city, _fed=fed)
+        index.__dict__.update(self.__dict__, city=after, _fed=fed)
         return index
 
     def takes(self, tables: Iterable[str]) -> bool:
@@ -124,6 +132,10 @@ class FactIndex:
     def fed_changes(self) -> int:
         """How many changes were fed since the index was built; building it again makes it 0."""
         return len(self._fed)
+
+    def on_file(self, tables: Iterable[str], project_id: str, as_of: Any) -> dict[str, pd.DataFrame]:
+        """The rows of a project in force at `as_of`, a typed frame a table; see `features.rows_on_file`."""
+        return rows_on_file(self.city, tables, project_id, as_of)
 
     def facts_behind(self, name: str, project_id: str, as_of: Any) -> list[Fact]:
         """The records that make the value of a feature, with what each adds; see `features.facts_behind`."""

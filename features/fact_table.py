@@ -42,6 +42,12 @@ class Register:
         grown.add([*self.ids, *new])
         return grown
 
+    def copy(self) -> Register:
+        """Another register with the same numbers, which goes on by itself."""
+        twin = Register(())
+        twin.ids, twin._number = self.ids.copy(), self._number.copy()
+        return twin
+
     def add(self, ids: Iterable[str]) -> None:
         """Number the ids that are new."""
         for name in ids:

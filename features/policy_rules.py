@@ -62,6 +62,9 @@ def facts_of(policies: PolicyFile) -> dict[str, int]:
         found |= {fact: policy.line for fact in listed if fact not in found}
         rules = [*content.get("rules", ()), *(one.get("required") or {} for one in content.get("tables", ()))]
         rules += [*content.get("overrides", ()), content.get("minimum", {})]
+        found |= {
+            one["entered"]: one[LINE] for one in content.get("nodes") or () if one["entered"] not in found
+        }
         for one in _of_plans(content):
             found |= {fact: one[LINE] for fact in (one["fact"], *one.get("works", ())) if fact not in found}
         for condition in (one for rule in rules for one in conditions_of(rule)):

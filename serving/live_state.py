@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -56,6 +56,17 @@ class LiveState:
         with self._lock:
             days = OrderedDict((day, risks) for day, risks in self._days.items() if day < since)
         return LiveState(scorer, mark, jurisdictions, days)
+
+    def supposing(self, rows: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> LiveState:
+        """A state in which typed rows by table are on file, too, for asking about `as_of`; this one takes no notice.
+
+        Percentiles are against the city without the rows.
+        """
+        index, jurisdictions = self.scorer.index.supposing(rows), self.jurisdictions
+        if "projects" in rows:
+            jurisdictions = jurisdictions.with_rows(rows["projects"])
+        days = OrderedDict({as_of.normalize(): self.city_risks(as_of)})
+        return LiveState(Scorer(index, self.scorer.model), self.mark, jurisdictions, days)
 
     def city_risks(self, as_of: pd.Timestamp) -> CityRisks:
         """The risks of the sites active at 00:00 of the day of `as_of`; the latest days are kept."""

@@ -10,7 +10,6 @@ import pandas as pd
 
 from data_contracts.errors import ModelInvalid
 from features.catalogue import Catalogue
-from features.computations import computations
 from features.fact_index import FactIndex
 from training.risk_model import RiskModel
 
@@ -91,7 +90,7 @@ def refuse_other_features(model: RiskModel, catalogue: Catalogue) -> None:
     A label or a reason may be reworded under a model; a window, a filter or a missing feature may not. A
     model that does not say how its features were computed is refused too.
     """
-    then, today = model.passport.get("computations", {}), computations(catalogue)
+    then, today = model.passport.get("computations", {}), catalogue.computations
     other = [name for name in model.feature_names if name not in today or then.get(name) != today[name]]
     if other:
         raise ModelInvalid(

@@ -21,6 +21,10 @@ NONE_ON_FILE = {
     "days_since_counted_visit",
     "stage_order",
     "days_in_stage",
+    "days_since_excavation_entered",
+    "days_since_main_structure_entered",
+    "days_since_infill_entered",
+    "days_since_completion_entered",
 }
 DAY = "2026-03-02"  # a Monday
 

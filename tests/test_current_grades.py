@@ -11,9 +11,12 @@ from data_contracts.records import Records
 from features.catalogue import load_catalogue
 from features.fact_index import FactIndex
 from serving.grading.current_grades import CurrentGrades
+from serving.grading.decisions import Decision
 from serving.grading.grade_store import GradeStore
 from serving.grading.grading_run import grade_city
 from tests.grading_cities import POLICIES, UNKNOWN, city_today
+
+OTHERS = [f"Q{number:02d}" for number in range(99)]
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def at(current: CurrentGrades, site: str, moment: str) -> str | None:
 
 def test_the_colour_is_that_of_the_last_run_up_to_the_moment(current: CurrentGrades):
     assert at(current, "P1", "2026-03-01") is None
-    assert at(current, "P1", "2026-03-02") == "BLUE"
+    assert at(current, "P1", "2026-03-02T07:00") == "BLUE"
     assert at(current, "P1", "2026-03-05T09:00") == "BLUE"
 
 
@@ -58,5 +61,25 @@ def test_a_site_that_is_finished_or_that_no_run_knows_has_no_colour(current: Cur
 
 
 def test_pairs_are_answered_in_the_order_given(current: CurrentGrades):
-    moments = np.array(["2026-03-05T11:00", "2026-03-01", "2026-03-02"], "datetime64[us]")
+    moments = np.array(["2026-03-05T11:00", "2026-03-01", "2026-03-03"], "datetime64[us]")
     assert current.at(["P1", "P1", "P2"], moments) == ["ORANGE", None, "BLUE"]
+
+
+def test_a_run_counts_from_the_moment_it_was_made_and_not_before(current: CurrentGrades):
+    assert at(current, "P1", "2026-03-02T05:59") is None
+    assert at(current, "P1", "2026-03-02T06:00") == "BLUE"
+    # A second run for 2 March, made on the 4th after the records were corrected: P1 is yellow in it.
+    alarm = {"alarms_open": [1, 0]}
+    again = grade_city(city_today([0.1, 0.2], ids=["P1", "P2"], facts=alarm), POLICIES, UNKNOWN)
+    current.store.add_run(again, pd.Timestamp("2026-03-02"), pd.Timestamp("2026-03-04T08:00"))
+    assert [at(current, "P1", f"2026-03-04T{hour}") for hour in ("07:59", "08:00")] == ["BLUE", "YELLOW"]
+
+
+def test_a_decision_counts_from_the_moment_it_was_recorded(current: CurrentGrades):
+    red = grade_city(city_today([0.9, *[0.1] * 99], ids=["P1", *OTHERS]), POLICIES, UNKNOWN)
+    current.store.add_run(red, pd.Timestamp("2026-03-03"), pd.Timestamp("2026-03-03T06:00"))
+    run = current.store.needed_run(pd.Timestamp("2026-03-03").date())
+    run_day = pd.Timestamp(run.day)
+    word = Decision("P1", "REFUSE", "officer 7", "seen on site", run_day, ("RED", None))
+    current.store.decide_all(run, [word], run_day + pd.Timedelta(hours=15))
+    assert [at(current, "P1", f"2026-03-03T{hour}:00") for hour in ("08", "15")] == ["RED", "YELLOW"]

@@ -191,8 +191,20 @@ def test_a_refused_red_goes_back_to_the_colour_before_and_not_below_an_override(
     assert (first(red)["colour"], first(decided(red, "REFUSE", "2026-03-20"))["colour"]) == ("RED", "ORANGE")
     new = graded(city_today(with_risk(0.995), day="2026-03-20"))
     assert first(decided(new, "REFUSE", "2026-03-20"))["colour"] == "YELLOW"
-    stopped = new.assign(override_colour="ORANGE")
-    assert first(decided(stopped, "REFUSE", "2026-03-20"))["colour"] == "ORANGE"
+
+
+def test_a_refused_red_does_not_settle_an_orange_that_nobody_confirmed():
+    orange = graded(city_today(with_risk(0.97), day="2026-03-02"))
+    red = graded(city_today(with_risk(0.995), day="2026-03-20"), orange)
+    next_day = graded(city_today(with_risk(0.995), day="2026-03-21"), red)
+    assert first(decided(next_day, "REFUSE", "2026-03-21"))["colour"] == "YELLOW"
+
+
+def test_a_refused_red_is_never_below_what_a_fact_asks_for_which_then_waits():
+    stopped = graded(city_today(HUNDRED, facts={"stop_orders_in_force": [1, *[0] * 99]}, day="2026-03-02"))
+    red = graded(city_today(with_risk(0.995), day="2026-03-20"), stopped)  # lifted, and cooling
+    after = first(decided(red, "REFUSE", "2026-03-20"))
+    assert (after["colour"], after["confirmation"]) == ("ORANGE", "PENDING")
 
 
 def test_the_margin_that_keeps_a_colour_is_told_of_the_head_that_lies_within_it():

@@ -172,6 +172,30 @@ def test_records_fed_one_by_one_and_new_ids_are_the_same_too(seed):
     assert_same(index, FactIndex.build(Records.from_tables(begun), CATALOGUE), projects, moments)
 
 
+@settings(max_examples=2, deadline=None)
+@given(SEEDS)
+def test_rows_supposed_count_as_rows_fed_and_leave_no_trace(seed):
+    """New sites, firms and words among them; the index goes on being fed as if nobody had supposed anything."""
+    tables, rng = random_city(seed, CATALOGUE, ids=WIDE), np.random.default_rng(seed)
+    begun, supposed, later = dealt_out(tables, 3, rng)
+    del supposed["aliases"], later["aliases"]
+    rows = supposed | {"projects": pd.concat([supposed["projects"], never_heard_of(supposed["projects"])])}
+    index, (projects, moments) = built(begun), asked(tables, WIDE, rng)
+    projects, moments = [*projects, "P-NEW"], [*moments, pd.Timestamp("2026-01-01")]
+    numbered = len(index.city.projects), len(index.city.enterprises)
+    assert_same(index.supposing(rows), index.supposing(rows).feed({}), projects, moments)
+    assert (len(index.city.projects), len(index.city.enterprises)) == numbered
+    assert_same(index.supposing(rows), built(begun, rows), projects, moments)
+    assert_same(index.feed(later), built(begun, later), projects, moments)
+    assert_same(index, built(begun), projects, moments)
+
+
+def never_heard_of(projects: pd.DataFrame) -> pd.DataFrame:
+    """A site in a district, of a category and a use that no record has named."""
+    new = {"project_id": "P-NEW", "region_code": "310199", "category": "UNHEARD", "use_type": "UNHEARD"}
+    return projects.head(1).assign(**new, recorded_at=pd.Timestamp("2024-05-05"), withdrawn_at=pd.NaT)
+
+
 def test_a_correction_of_the_same_moment_takes_the_place_of_the_record(records_of_two_sites):
     tables, moment = records_of_two_sites, ["2026-03-01"]
     index = FactIndex.build(Records.from_tables(tables), CATALOGUE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 from collections.abc import Callable
@@ -13,8 +14,10 @@ import sqlalchemy as sa
 
 from data_contracts.policy import POLICY_FOLDER
 from data_contracts.record_store import RecordStore
+from data_contracts.store_tables import store_table
 from serving.command_line.application import run
 from serving.command_line.grade_report import waiting_rows
+from serving.grading.grade_store import GradeStore
 from serving.grading.grading_run import grade_city
 from tests.grading_cities import POLICIES, UNKNOWN, city_today
 from tests.small_city import SmallCity, small_city
@@ -129,6 +132,9 @@ def test_score_gives_the_inherent_grade_and_the_colour_of_the_last_run_up_to_as_
     siterisk: Asked, city: SmallCity
 ) -> None:
     siterisk("grade", "--on", "2026-06-01", "--out", "grades.csv")
+    with RecordStore.open(city.store_url) as store, store.engine.begin() as connection:
+        made_that_day = sa.update(store_table("grading_runs")).values(made_at=dt.datetime(2026, 6, 1))
+        connection.execute(made_that_day)
     graded = pd.read_csv("grades.csv", dtype={"colour": "str"}, keep_default_na=False)
     ids = graded["project_id"].tolist()[:40]
     moments = ["2026-05-31"] * 40 + ["2026-06-01"] * 40
@@ -172,7 +178,7 @@ def test_a_preview_says_how_many_sites_change_and_what_that_costs_by_district(
     assert by_district == pytest.approx(effect["visits_after"] - effect["visits_before"])
     assert sum(one["sites"] for one in effect["districts"]) == effect["sites"]
     with RecordStore.open(city.store_url) as store:
-        assert not sa.inspect(store.engine).has_table("grading_runs")
+        assert GradeStore(store.engine).newest_run(dt.date.max) is None
 
 
 def test_a_preview_takes_the_entry_that_is_not_yet_in_force(siterisk: Asked, tmp_path: Path) -> None:

@@ -50,8 +50,7 @@ def test_of_two_runs_for_a_day_the_later_one_counts_and_the_first_is_kept(store:
     kept(store, "2026-03-02")
     second = kept(store, "2026-03-02", HUNDRED[::-1])
     grades = GradeStore(store.engine)
-    counted = grades.grades_on(dt.date(2026, 3, 5))
-    assert counted is not None
+    counted = grades.grades(grades.needed_run(dt.date(2026, 3, 5)))
     pd.testing.assert_frame_equal(counted, second.grades)
     with store.engine.connect() as connection:
         assert connection.scalar(sa.text("SELECT COUNT(*) FROM grading_runs")) == 2
@@ -68,7 +67,7 @@ def test_the_run_before_is_of_an_earlier_day_however_late_it_was_made(store: Rec
 
 
 def test_without_any_run_there_are_no_grades(store: RecordStore):
-    assert GradeStore(store.engine).grades_on(dt.date(2026, 3, 2)) is None
+    assert GradeStore(store.engine).newest_run(dt.date(2026, 3, 2)) is None
 
 
 def test_a_decision_holds_from_its_day_on_and_not_before(store: RecordStore):
@@ -79,8 +78,8 @@ def test_a_decision_holds_from_its_day_on_and_not_before(store: RecordStore):
         red["project_id"], "CONFIRM", "officer 7", "seen on site", pd.Timestamp("2026-03-03"), waiting_at(red)
     )
     grades.decide_all(stored, [word], pd.Timestamp("2026-03-03T09:00"))
-    on = {day: grades.grades_on(dt.date(2026, 3, day)) for day in (2, 3)}
-    said = {day: frame.iloc[-1] for day, frame in on.items() if frame is not None}
+    on = {day: grades.grades(stored, decided_until=dt.date(2026, 3, day)) for day in (2, 3)}
+    said = {day: frame.iloc[-1] for day, frame in on.items()}
     assert (said[2]["confirmation"], said[3]["confirmation"]) == ("PENDING", "CONFIRMED")
     assert said[3]["decided_by"] == "officer 7"
 

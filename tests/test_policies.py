@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import pytest
 
 from data_contracts.errors import ContractInvalid, NotFound, PolicyUndefined
 from data_contracts.policy import POLICY_FOLDER, POLICY_NAMES, load_policy_file, policy_file, policy_on
+from features.catalogue import load_catalogue
+from serving.grading.policies import house_grading_policies
 
 MATRIX = (POLICY_FOLDER / "risk_matrix.yaml").read_text(encoding="utf-8")
 GRADES = (POLICY_FOLDER / "inherent_grade.yaml").read_text(encoding="utf-8")
 COLOURS = (POLICY_FOLDER / "dynamic_grade.yaml").read_text(encoding="utf-8")
 VISITS = (POLICY_FOLDER / "visit_frequency.yaml").read_text(encoding="utf-8")
+CHANGES = (POLICY_FOLDER / "changeable_facts.yaml").read_text(encoding="utf-8")
 INPUTS = (POLICY_FOLDER / "input_requirements.yaml").read_text(encoding="utf-8")
 
 
@@ -89,10 +93,17 @@ def test_gaps_and_overlaps_are_refused(tmp_path, until, start, fault):
         (MATRIX, "POOR: 4, UNKNOWN: 3", "POOR: 4, UNKNOWM: 3", "nothing is called UNKNOWM"),
         (INPUTS, "late_after_days: 62", "late_after: 62", "nothing is called late_after"),
         (INPUTS, "table: machinery", "table: machines", "machines is no contract table"),
+        (CHANGES, "takes: {percent", "takes: {per_cent", "takes has no bounds for percent"),
+        (CHANGES, "{rectified_on: as_of}", "{rectified: as_of}", "violations has no column rectified"),
+        (CHANGES, "{lifted_on: as_of}", "{lifted_on: today}", "sets needs as_of or one of"),
+        (CHANGES, "picks: post", "picks: posts", "picks is 'posts'"),
+        (CHANGES, "code: LIFT_ORDERS", "code: CREDIT", "CREDIT stands 2 times"),
+        (CHANGES, "tables: [weather_warnings]", "tables: [weather]", "the table weather_warnings 0 times"),
         (COLOURS, "share: 0.02", "share: 1.02", "share is 1.02, above 1"),
         (COLOURS, "share: 0.25", "share: 0.5", "nothing would be left for BLUE"),
         (COLOURS, "code: ORANGE", "code: ORNAGE", "not RED, ORANGE, YELLOW, BLUE"),
         (COLOURS, "needs_confirmation: true", "needs_confirmation: 1", "needs_confirmation is 1"),
+        (COLOURS, "needs_confirmation: true", "needs_confirmation: false", "and true for ORANGE"),
         (COLOURS, "margin: 0.8", "margin: 1.2", "margin is 1.2, above 1"),
         (COLOURS, "days_between_steps: 30", "days_between_steps: 30.5", "not a whole number of days"),
         (COLOURS, "at_least: 0.2, at_most: 2.5", "at_least: 1.2, at_most: 2.5", "does not hold 1"),
@@ -106,7 +117,7 @@ def test_gaps_and_overlaps_are_refused(tmp_path, until, start, fault):
         (VISITS, "first_within_days: 30", "first_within_days: 5", "due later than for a better colour"),
         (VISITS, "then_every_days: 30", "then_every_days: 70", "70, and 60 for a better colour"),
         (VISITS, "visits_per_project: 1,", "visits: 1,", "nothing is called visits"),
-        (VISITS, 'stage: "30"', 'stage: "31"', "there is no stage '31'"),
+        (VISITS, "entered: days_since_exc", "stage: days_since_exc", "nothing is called stage"),
         (VISITS, "within_days: 60", "within_days: -1", "not a whole number of days"),
     ],
 )
@@ -115,6 +126,18 @@ def test_typos_and_thresholds_out_of_order_are_refused_with_the_line(tmp_path, t
     told = faults(tmp_path, text.replace(old, new, 1))
     assert fault in told
     assert "line " in told
+
+
+def test_a_grade_by_a_head_that_there_is_not_is_refused_with_the_line(tmp_path):
+    wrong = COLOURS.replace("head: accident", "head: accidnt")
+    path = tmp_path / "dynamic_grade.yaml"
+    path.write_text(wrong, encoding="utf-8")
+    policies = replace(house_grading_policies(), grade=load_policy_file(path))
+    with pytest.raises(ContractInvalid) as refused:
+        policies.checked(load_catalogue(), {"accident", "defect", "hazard"})
+    line = line_of(wrong, "accidnt")
+    assert f"line {line}: there is no head accidnt" in refused.value.en
+    assert f"第 {line} 行：没有名为 accidnt 的目标" in refused.value.zh
 
 
 def test_the_line_named_is_the_line_of_the_fault(tmp_path):

@@ -22,17 +22,22 @@ CONTENT = policy_on("visit_frequency", DAY.date()).content
 NEVER = pd.NaT
 
 
-def visits(working_days: WorkingDays | None = None, **site: object) -> pd.Series:
+def visits(
+    working_days: WorkingDays | None = None, entered: dict[str, str] | None = None, **site: object
+) -> pd.Series:
     """One site of grade 3 in blue, started on 1 January 2026 and visited on 1 February, unless told otherwise."""
     plain = {
         "inherent_grade": 3.0, "colour": "BLUE", "started_on": "2026-01-01", "last_visit_on": "2026-02-01",
-        "expected_days": 730.0, "stage_order": math.nan, "stage_entered_on": NEVER,
+        "expected_days": 730.0,
         "red_since": NEVER, "orange_since": NEVER, "yellow_since": NEVER,
     }  # fmt: skip
     row = pd.DataFrame([plain | site])
     for column in [name for name in row if name.endswith(("_on", "_since"))]:
         row[column] = pd.to_datetime(row[column])
-    return visit_frequency(row, CONTENT, working_days or WorkingDays.plain()).iloc[0]
+    stages = {
+        f"days_since_{stage}_entered": np.array([day], "M8[D]") for stage, day in (entered or {}).items()
+    }
+    return visit_frequency(row, CONTENT, working_days or WorkingDays.plain(), stages).iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -94,16 +99,39 @@ def test_the_frequency_is_never_under_the_base():
 
 
 def test_a_stage_entered_asks_for_a_visit_unless_one_has_been_there_since():
-    stage = {"stage_order": 40.0, "stage_entered_on": "2026-02-10"}
-    found = visits(**stage)
+    structure = {"main_structure": "2026-02-10"}
+    found = visits(entered=structure)
     assert (found["due_on"], found["due_rule"]) == (pd.Timestamp("2026-04-11"), "NODE_STRUCTURE")
-    assert visits(**stage, last_visit_on="2026-02-10")["due_rule"] == "BASE_3"
-    assert visits(**stage, inherent_grade=2.0)["due_rule"] == "BASE_2"
+    assert visits(entered=structure, last_visit_on="2026-02-10")["due_rule"] == "BASE_3"
+    assert visits(entered=structure, inherent_grade=2.0)["due_rule"] == "BASE_2"
+
+
+def test_a_node_missed_is_owed_in_the_stages_that_follow_until_a_visit():
+    # Excavation took 32 days, less than the 60 within which its visit was due; that one was not made.
+    stages = {"excavation": "2026-02-08", "main_structure": "2026-03-12"}
+    missed = visits(entered=stages)
+    assert (missed["due_on"], missed["due_rule"]) == (pd.Timestamp("2026-04-09"), "NODE_SUBSTRUCTURE")
+    visited = visits(entered=stages, last_visit_on="2026-03-01")
+    assert (visited["due_on"], visited["due_rule"]) == (pd.Timestamp("2026-05-11"), "NODE_STRUCTURE")
+
+
+def test_a_run_knows_the_nodes_of_earlier_stages():
+    facts = {
+        "days_since_excavation_entered": [100],
+        "days_since_main_structure_entered": [40],
+        "days_since_counted_visit": [70],
+    }
+    found = grade_city(city_today([0.1], facts=facts, inherent=[3]), house_grading_policies(), UNKNOWN).grades
+    assert found["due_rule"].tolist() == ["NODE_STRUCTURE"]
+    facts["days_since_counted_visit"] = [120]
+    found = grade_city(city_today([0.1], facts=facts, inherent=[3]), house_grading_policies(), UNKNOWN).grades
+    assert found["due_rule"].tolist() == ["NODE_SUBSTRUCTURE"]
+    assert found["due_on"].tolist() == [DAY - pd.Timedelta(days=40)]
 
 
 @pytest.mark.parametrize("grade", [1.0, math.nan])
 def test_a_low_risk_factory_or_one_of_unknown_grade_is_visited_between_topping_out_and_finishes(grade):
-    found = visits(inherent_grade=grade, last_visit_on=NEVER, stage_order=50.0, stage_entered_on="2026-03-01")
+    found = visits(inherent_grade=grade, last_visit_on=NEVER, entered={"infill": "2026-03-01"})
     assert (found["due_on"], found["due_rule"]) == (pd.Timestamp("2026-04-30"), "NODE_TOPPED_OUT")
     assert found["due_zh"] == "主体结构封顶后、装饰装修施工前"
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from data_contracts.errors import SiteriskError
 from serving.access.doorkeeper import OPEN
 from serving.access.keys import Role
-from serving.calls import decisions, grades, records, replay
+from serving.calls import assess, decisions, grades, records, replay, what_if
 from serving.calls.call import EVERY_ROLE, MAY_SCORE, Call, CallBook
 from serving.calls.description import description, docs_page, docs_style
 from serving.http_errors import error_answer
@@ -18,7 +18,14 @@ from serving.http_errors import error_answer
 PLAIN_ROUTE = "/grades"
 """BentoML's own route of the call /v1/grades."""
 
-EVERY_CALL: tuple[Call, ...] = (*grades.CALLS, *records.CALLS, *decisions.CALLS, *replay.CALLS)
+EVERY_CALL: tuple[Call, ...] = (
+    *grades.CALLS,
+    *what_if.CALLS,
+    *assess.CALLS,
+    *records.CALLS,
+    *decisions.CALLS,
+    *replay.CALLS,
+)
 _METRICS_ROLES: frozenset[Role] = frozenset({"report", "administer"})
 _BESIDE = dict.fromkeys((*OPEN, "/", "/v1/docs", "/v1/docs.css", "/v1/openapi.json"), EVERY_ROLE) | {
     PLAIN_ROUTE: MAY_SCORE,

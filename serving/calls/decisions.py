@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from data_contracts.api_messages import DecisionAnswer
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
+from serving.calls import assess
 from serving.calls.call import Call
 from serving.calls.parts import Parts, parts_of
 from serving.ledger.decisions import Decision, decision, unknown_decision
@@ -21,11 +22,12 @@ DECISION_ID = ("decision_id", "台账中的编号 / its number in the ledger")
 def decision_for(key: AccessKey, parts: Parts, decision_id: str) -> Decision:
     """The decision; NotFound also for one about a project beyond the key's scope.
 
-    The key that asked may always read again that a project was unknown to it.
+    The key that asked may always read again that a project was unknown to it, and what it told of one itself.
     """
     state = parts.live.state()
     held = decision(parts.open_store(), decision_id)
-    own = held.key_id == key.key_id and held.result["status"] == UNKNOWN
+    told = held.result["status"] == UNKNOWN or held.call["kind"] == assess.KIND
+    own = held.key_id == key.key_id and told
     if not own and held.project_id not in state.jurisdictions.as_seen_by(key, [held.project_id]):
         raise unknown_decision()
     return held

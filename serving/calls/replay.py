@@ -17,7 +17,7 @@ from data_contracts.record_store import RecordStore
 from serving.access.doorkeeper import key_asking
 from serving.access.key_store import all_keys
 from serving.access.keys import AccessKey
-from serving.calls import grades
+from serving.calls import assess, grades, what_if
 from serving.calls.call import Call
 from serving.calls.decisions import DECISION_ID, decision_for
 from serving.calls.parts import parts_of
@@ -27,7 +27,11 @@ from serving.live_state import LiveState
 from serving.past_states import PastStates
 
 Again = Callable[[LiveState, AccessKey, Decision], tuple[dict[str, Any], dict[str, float | None] | None]]
-AGAIN: Mapping[str, Again] = {grades.KIND: grades.again}
+AGAIN: Mapping[str, Again] = {
+    grades.KIND: grades.again,
+    what_if.KIND: what_if.again,
+    assess.KIND: assess.again,
+}
 """By the kind of call: what computes result and features again, from a state that is as it was then."""
 
 _ABSENT = object()

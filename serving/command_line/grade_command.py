@@ -140,12 +140,14 @@ def day_to_grade(
     from features.fact_index import FactIndex
     from serving.grading.daily import DayToGrade
     from serving.scorer import Scorer, refuse_other_features
+    from training.heads import load_heads
 
     catalogue, fitted = load_catalogue(), model_of(model)
     refuse_other_features(fitted, catalogue)
     source = records_of(records, progress)
     scorer = Scorer(FactIndex.build(source, catalogue, progress), fitted)
-    return DayToGrade(scorer, source, day, visits_per_year)
+    heads = frozenset((*fitted.heads, *(head.name for head in load_heads())))
+    return DayToGrade(scorer, source, day, heads, visits_per_year)
 
 
 def _run(
@@ -155,7 +157,7 @@ def _run(
     from data_contracts.moments import now
     from serving.grading.policies import house_grading_policies
 
-    policies = house_grading_policies(frequency).checked(to_grade.scorer.index.catalogue)
+    policies = house_grading_policies(frequency).checked(to_grade.scorer.index.catalogue, to_grade.heads)
     earlier = store.run_before(to_grade.day.date()) if store else None
     before = store.grades(earlier, decided_until=to_grade.day.date()) if store and earlier else None
     run = to_grade.graded(policies, before)

@@ -27,7 +27,6 @@ from serving.plan.planning_sites import Choice, planning_sites
 from serving.plan.remade_plan import remade
 from serving.plan.roster import Roster
 from serving.plan.weekly_plan import weekly_plan
-from training.heads import load_heads
 
 WEEK = re.compile(r"^(\d{4})-W(\d{2})$")
 OF_GRADES = (
@@ -85,8 +84,7 @@ class Planning:
     def choice(self) -> Choice:
         """The policies in force on the day; ContractInvalid where they name what there is not."""
         features = {feature.name for feature in self.to_grade.scorer.index.catalogue.features}
-        heads = {*self.to_grade.scorer.model.heads, *(head.name for head in load_heads())}
-        return house_plan_policies().checked(features, heads).on(self.to_grade.day.date())
+        return house_plan_policies().checked(features, self.to_grade.heads).on(self.to_grade.day.date())
 
     def sites(self, week: Week) -> tuple[pd.DataFrame, dict[str, Any]]:
         """The sites with the day's grades, as if the visits still planned before the week were made; and from what."""
@@ -141,7 +139,8 @@ class Planning:
     def _grades(self) -> tuple[pd.DataFrame, dict[str, Any]]:
         """The day's run in the store if it was made by this model and these policies, else graded now."""
         day, model = self.to_grade.day.date(), self.to_grade.scorer.model.version
-        policies = house_grading_policies(self.frequency).checked(self.to_grade.scorer.index.catalogue)
+        catalogue = self.to_grade.scorer.index.catalogue
+        policies = house_grading_policies(self.frequency).checked(catalogue, self.to_grade.heads)
         store = grade_store_of(self.records)
         run = store.newest_run(day) if store else None
         said: Mapping[str, Any]

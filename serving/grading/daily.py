@@ -18,11 +18,15 @@ from serving.scorer import Scorer
 
 @dataclass(frozen=True)
 class DayToGrade:
-    """What a run of one day needs beside the policies; made once, graded under as many policies as one likes."""
+    """What a run of one day needs beside the policies; made once, graded under as many policies as one likes.
+
+    `heads` are those that a policy may name: of the model, and declared ones that it may lack.
+    """
 
     scorer: Scorer
     records: Records
     day: pd.Timestamp
+    heads: frozenset[str]
     visits_per_year: float | None = None
 
     def capacity(self, policies: GradingPolicies) -> Capacity:

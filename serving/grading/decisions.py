@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from serving.grading.colours import BLUE, NAMES, RANK
+from serving.grading.colours import NAMES, RANK, colour_ranks
 from serving.grading.frequency import REACHED
 from serving.grading.site_grades import CONFIRMED, NOT_NEEDED, PENDING, REFUSED
 
@@ -49,9 +49,9 @@ def with_decisions(grades: pd.DataFrame, decisions: Iterable[Decision]) -> pd.Da
     made again for the same day may propose another colour.
 
     A lowering confirmed holds from its day; refused, it is not proposed again before the days between steps have
-    passed. A red or orange confirmed stays; refused, the site goes back to the colour that it had before it was raised,
-    to the worst that needs no person if that was better, and never below what an override asks for; the risks alone
-    raise it no further for as long. A colour that an override asks for cannot be refused.
+    passed. A red or orange confirmed stays; refused, the site goes back to the colour that was settled before it was
+    raised (`back_to_colour`), and never below what an override asks for, which then waits; the risks alone raise it no
+    further for as long. A colour that an override asks for cannot be refused.
     """
     decided = grades.copy()
     rows = {project: row for row, project in enumerate(decided["project_id"].tolist())}
@@ -78,10 +78,13 @@ def _after(site: pd.Series, one: Decision) -> dict[str, Any]:
         return settled | refused | {"confirmation": keeps, "colour_confirmation": keeps}
     if one.decision == CONFIRM:
         return by | {"confirmation": CONFIRMED, "colour_confirmation": CONFIRMED}
-    if cannot_be_refused(site):
+    kept_before_runs_said_so = pd.isna(site["back_to_colour"])
+    if cannot_be_refused(site) or kept_before_runs_said_so:
         return {}
     refused = {"refused_colour": site["colour"], "refused_on": one.decided_on}
-    return by | refused | _moved(_colour_instead(site), site, one.decided_on, REFUSED_RAISE, REFUSED)
+    back, asked = colour_ranks([site["back_to_colour"], site["override_colour"]]).tolist()
+    said = PENDING if asked > back else REFUSED
+    return by | refused | _moved(NAMES[max(back, asked)], site, one.decided_on, REFUSED_RAISE, said)
 
 
 def cannot_be_refused(site: pd.Series) -> bool:
@@ -105,12 +108,3 @@ def _moved(
         "rule_zh": f"{zh}（{site['rule_zh']}）",
         "rule_en": f"{en} ({site['rule_en']})",
     }
-
-
-def _colour_instead(site: pd.Series) -> str:
-    """The colour of a site whose raise a person refuses."""
-    raised_on, ranks = site[REACHED[site["colour"]]], [BLUE + 1]
-    ranks += [RANK[code] for code, column in REACHED.items() if site[column] < raised_on]
-    if pd.notna(site["override_colour"]):
-        ranks.append(RANK[site["override_colour"]])
-    return NAMES[max(ranks)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from data_contracts.code_list import code_list
 from data_contracts.frequency_policy_checks import (
     EVERY,
     GRADES,
@@ -30,21 +30,25 @@ DUE_COLUMNS = ("visits_per_year", "due_on", "due_rule", "due_zh", "due_en")
 
 
 def visit_frequency(
-    sites: pd.DataFrame, content: Mapping[str, Any], working_days: WorkingDays
+    sites: pd.DataFrame,
+    content: Mapping[str, Any],
+    working_days: WorkingDays,
+    entered: Mapping[str, Days] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """visits_per_year, due_on, due_rule, due_zh and due_en of each site, in its order.
 
     `sites` has inherent_grade (missing: unknown), colour, red_since, orange_since and yellow_since (the day since
-    when a site has had that colour or a worse one), started_on, expected_days, last_visit_on, stage_order and
-    stage_entered_on, each missing where it is not known. The frequency is the larger of base and addition; the
-    visit is due on the earliest day of any duty, past days included: that is how late it is.
+    when a site has had that colour or a worse one), started_on, expected_days and last_visit_on, each missing where
+    it is not known; `entered` when each entered the stage of a node, by the node's feature (NaT: not yet), and may lack
+    those that no site has entered since its last visit. The frequency is the larger of base and addition; the visit
+    is due on the earliest day of any duty, past days included: that is how late it is.
     """
     base = base_visits(sites["inherent_grade"].to_numpy(), sites["expected_days"].to_numpy(), content)
     visits = np.maximum(base, added_visits(content)[colour_ranks(sites["colour"].tolist())])
     duties = [
         *_of_base(sites, base, content),
         *_of_colours(sites, content, working_days),
-        *_of_nodes(sites, content),
+        *_of_nodes(sites, content, entered),
     ]
     by_duty = np.array([duty.due_on for duty in duties])
     asked = ~np.isnat(by_duty).all(axis=0)
@@ -141,17 +145,15 @@ def _of_colours(sites: pd.DataFrame, content: Mapping[str, Any], working_days: W
     return found
 
 
-def _of_nodes(sites: pd.DataFrame, content: Mapping[str, Any]) -> list[Duty]:
-    """Within so many days after a stage was entered, unless a visit has been there since."""
-    last, entered = _days(sites["last_visit_on"]), _days(sites["stage_entered_on"])
-    order, inherent = sites["stage_order"].to_numpy(), sites["inherent_grade"].to_numpy()
-    stages = code_list("stages").codes
+def _of_nodes(sites: pd.DataFrame, content: Mapping[str, Any], entered: Mapping[str, Days]) -> list[Duty]:
+    """Within so many days after a stage was entered and owed, whatever stages follow, until a visit since then."""
+    last, inherent = _days(sites["last_visit_on"]), sites["inherent_grade"].to_numpy()
     found = []
     for node in content["nodes"] or ():
         of_grade = np.isin(inherent, [grade for grade in node["grades"] if grade != UNKNOWN_GRADE])
         of_grade |= np.isnan(inherent) & (UNKNOWN_GRADE in node["grades"])
-        here = (order == float(stages[node["stage"]].extra["order"])) & of_grade
-        due = np.where(here & ~(last >= entered), entered + node["within_days"] * ONE_DAY, NEVER)
+        since = entered.get(node["entered"], np.full(len(sites), NEVER))
+        due = np.where(of_grade & ~(last >= since), since + node["within_days"] * ONE_DAY, NEVER)
         found.append(Duty(due, node["code"], node["zh"], node["en"]))
     return found
 

@@ -21,10 +21,9 @@ from data_contracts.grade_tables import (
     NUMBERS,
     SITE_GRADES,
     TEXTS,
-    grade_metadata,
-    grade_table,
 )
 from data_contracts.store_connection import connected, reading, writing
+from data_contracts.store_tables import store_table
 from serving.grading.decisions import Decision, with_decisions
 from serving.grading.grading_run import GradingRun
 from serving.grading.site_grades import typed_grades
@@ -41,16 +40,18 @@ class StoredRun:
 
 
 class GradeStore:
-    """The runs of one record store's database. A run is there whole or not at all."""
+    """The runs of one record store's database. A run is there whole or not at all.
+
+    `known_at` leaves out runs made and decisions recorded after that moment; None: all that there are now.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
 
     def add_run(self, run: GradingRun, day: pd.Timestamp, made_at: pd.Timestamp) -> int:
         """Keep a run in one transaction; its number. One for a day that has a run is kept beside it."""
-        runs = grade_table(GRADING_RUNS)
+        runs = store_table(GRADING_RUNS)
         with connected(self.engine) as connection, writing(connection):
-            grade_metadata().create_all(connection)
             run_id = _next(connection, runs.c.run_id)
             passport = json.dumps(run.passport, ensure_ascii=False, default=str)
             row = {
@@ -60,14 +61,14 @@ class GradeStore:
                 "passport": passport,
             }
             connection.execute(runs.insert().values(row))
-            write_columns(connection, grade_table(SITE_GRADES), _as_columns(run, run_id))
+            write_columns(connection, store_table(SITE_GRADES), _as_columns(run, run_id))
         return run_id
 
-    def newest_run(self, day: dt.date) -> StoredRun | None:
+    def newest_run(self, day: dt.date, *, known_at: pd.Timestamp | None = None) -> StoredRun | None:
         """The run that counts on `day`: of the latest day up to it, the one made last; None where there is none."""
-        runs = grade_table(GRADING_RUNS)
-        newest = sa.select(runs).where(runs.c.day <= day).order_by(runs.c.day.desc(), runs.c.run_id.desc())
-        found = self._rows(newest.limit(1))
+        runs = store_table(GRADING_RUNS)
+        asked = sa.select(runs).where(runs.c.day <= day, *_by(runs.c.made_at, known_at))
+        found = self._rows(asked.order_by(runs.c.day.desc(), runs.c.run_id.desc()).limit(1))
         return StoredRun(**(found[0] | {"passport": json.loads(found[0]["passport"])})) if found else None
 
     def run_before(self, day: dt.date) -> StoredRun | None:
@@ -76,7 +77,7 @@ class GradeStore:
 
     def grades(self, run: StoredRun, *, decided_until: dt.date | None = None) -> pd.DataFrame:
         """The frame of a run, with what persons decided about it up to a day (None: as the run left it)."""
-        sites = grade_table(SITE_GRADES)
+        sites = store_table(SITE_GRADES)
         with reading(self.engine) as connection:
             rows = pd.read_sql(sa.select(sites).where(sites.c.run_id == run.run_id), connection)
         risks = pd.DataFrame([json.loads(text) for text in rows.pop("risks")], index=rows.index)
@@ -84,14 +85,9 @@ class GradeStore:
         grades = typed_grades(pd.concat([rows, risks], axis=1), heads)
         return grades if decided_until is None else with_decisions(grades, self.decisions(run, decided_until))
 
-    def grades_on(self, day: dt.date) -> pd.DataFrame | None:
-        """The grades that count on `day`, decisions up to it included; None before the first run."""
-        run = self.newest_run(day)
-        return None if run is None else self.grades(run, decided_until=day)
-
     def decide_all(self, run: StoredRun, decided: Sequence[Decision], recorded_at: pd.Timestamp) -> None:
         """Keep decisions about sites of a run, all or none."""
-        table = grade_table(GRADE_CONFIRMATIONS)
+        table = store_table(GRADE_CONFIRMATIONS)
         with connected(self.engine) as connection, writing(connection):
             first = _next(connection, table.c.entry_id)
             rows = [
@@ -111,13 +107,17 @@ class GradeStore:
             ]
             connection.execute(table.insert(), rows)
 
-    def decisions(self, run: StoredRun, until: dt.date) -> list[Decision]:
+    def decisions(
+        self, run: StoredRun, until: dt.date, *, known_at: pd.Timestamp | None = None
+    ) -> list[Decision]:
         """What persons decided up to a day about the runs of this one's day, in the order recorded."""
-        table, runs = grade_table(GRADE_CONFIRMATIONS), grade_table(GRADING_RUNS)
+        table, runs = store_table(GRADE_CONFIRMATIONS), store_table(GRADING_RUNS)
         same_day = sa.select(runs.c.run_id).where(runs.c.day == run.day)
         found = self._rows(
             sa.select(table)
-            .where(table.c.run_id.in_(same_day), table.c.decided_on <= until)
+            .where(
+                table.c.run_id.in_(same_day), table.c.decided_on <= until, *_by(table.c.recorded_at, known_at)
+            )
             .order_by(table.c.entry_id)
         )
         return [
@@ -144,11 +144,12 @@ class GradeStore:
         return run
 
     def _rows(self, asked: sa.Select[Any]) -> list[dict[str, Any]]:
-        """The rows asked for; none where nothing was ever kept."""
         with reading(self.engine) as connection:
-            if not sa.inspect(connection).has_table(GRADING_RUNS):
-                return []
             return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def _by(column: sa.Column[Any], moment: pd.Timestamp | None) -> list[sa.ColumnElement[bool]]:
+    return [] if moment is None else [column <= moment.to_pydatetime()]
 
 
 def _next(connection: sa.Connection, number: sa.Column[Any]) -> int:

@@ -14,7 +14,7 @@ from data_contracts.policy import Policy
 from features.policy_rules import holds
 from serving.grading.capacity import Capacity, fitted_scale
 from serving.grading.city_today import CityToday
-from serving.grading.colours import Floats, colour_names, cutoffs, shares_at_or_above
+from serving.grading.colours import RANK, Floats, colour_names, colour_ranks, cutoffs, shares_at_or_above
 from serving.grading.frequency import (
     REACHED,
     base_visits,
@@ -22,7 +22,7 @@ from serving.grading.frequency import (
     visit_frequency,
     visits_by_colour,
 )
-from serving.grading.overrides import ONE_DAY, as_text, overrides
+from serving.grading.overrides import ONE_DAY, Days, as_text, overrides
 from serving.grading.policies import GradingPolicies
 from serving.grading.reasons import Deciding, reasons
 from serving.grading.site_grades import (
@@ -89,7 +89,9 @@ def grade_city(
         **_risks(city),
     }
     frame = pd.DataFrame(columns)
-    visits = visit_frequency(frame, frequency.content, city.working_days)
+    visits = visit_frequency(
+        frame, frequency.content, city.working_days, _stages_entered(city, frequency, day)
+    )
     grades = typed_grades(pd.concat([frame, visits], axis=1), list(city.risks))
     passport = _passport(policies, capacity, grades, scale=scale, cutoffs=indicated.cutoffs, policy=policy)
     return GradingRun(grades, passport)
@@ -130,6 +132,12 @@ def _basis(city: CityToday, frequency: Mapping[str, Any], day: np.datetime64) ->
     )
 
 
+def _stages_entered(city: CityToday, frequency: Policy, day: np.datetime64) -> dict[str, Days]:
+    """When each site entered the stages of the policy's nodes, by the features that they name."""
+    names = [node["entered"] for node in frequency.content["nodes"] or ()]
+    return {name: _days_before(day, city.facts[name]).astype("datetime64[D]") for name in names}
+
+
 def _days_before(day: np.datetime64, days: Floats) -> np.ndarray:
     known = ~np.isnan(days)
     whole = np.where(known, days, 0).astype(np.int64) * ONE_DAY
@@ -155,8 +163,19 @@ def _state(now: Stepped, content: Mapping[str, Any], yesterday: pd.DataFrame) ->
         "decided_on": or_missing(~now.changed, before["decided_on"]),
         "refused_colour": before["refused_colour"],
         "refused_on": before["refused_on"],
+        "back_to_colour": or_missing(now.ranks > 0, _back_to(now, content, yesterday)),
         **_reached(now),
     }
+
+
+def _back_to(now: Stepped, content: Mapping[str, Any], yesterday: pd.DataFrame) -> np.ndarray:
+    """What a person who refuses the colour goes back to: the last one settled, or the worst that needs no person."""
+    free = max(RANK[one["code"]] for one in content["colours"] if not one["needs_confirmation"])
+    settled = colour_ranks(yesterday["colour"].tolist())
+    waited = (yesterday["colour_confirmation"] == PENDING).to_numpy()
+    kept = colour_ranks(yesterday["back_to_colour"].tolist())
+    before = np.where(waited | ~now.changed, kept, settled)
+    return colour_names(np.maximum(before, free))
 
 
 def _reached(now: Stepped) -> dict[str, np.ndarray]:

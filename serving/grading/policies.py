@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from data_contracts.errors import InvalidInput
-from data_contracts.policy import Policy, PolicyFile, policy_file
+from data_contracts.errors import ContractInvalid, InvalidInput
+from data_contracts.policy import LINE, Policy, PolicyFile, policy_file
 from features.catalogue import Catalogue
 from features.policy_rules import refuse_unknown_facts
 
@@ -29,11 +30,19 @@ class GradingPolicies:
         """The SHA-256 of each file, by name."""
         return {DYNAMIC_GRADE: self.grade.sha256, self.frequency_name: self.frequency.sha256}
 
-    def checked(self, catalogue: Catalogue) -> GradingPolicies:
-        """These, if every fact they ask for is a feature; ContractInvalid with the line otherwise."""
+    def checked(self, catalogue: Catalogue, heads: Collection[str]) -> GradingPolicies:
+        """These, if every fact is a feature and every head one of `heads`; ContractInvalid with the line otherwise."""
         known = {feature.name for feature in catalogue.features}
         for policies in (self.grade, self.frequency):
             refuse_unknown_facts(policies, known)
+        for one in (one for policy in self.grade.policies for one in policy.content["heads"]):
+            if one["head"] not in heads:
+                raise ContractInvalid(
+                    zh=f"政策文件 {self.grade.name}.yaml 第 {one[LINE]} 行：没有名为 {one['head']} 的目标，"
+                    f"有：{'、'.join(sorted(heads))}。",
+                    en=f"The policy file {self.grade.name}.yaml, line {one[LINE]}: there is no head {one['head']}. "
+                    f"Heads: {', '.join(sorted(heads))}.",
+                )
         return self
 
 

@@ -75,10 +75,10 @@ def policy_effect(
 ) -> PolicyEffect:
     """The run of a day under the policies in force and under the last entry of the new file, both without yesterday.
 
-    Raises ContractInvalid where the new file asks for a fact that is no feature, with its line.
+    Raises ContractInvalid where the new file asks for a fact that is no feature or a head there is not, with its line.
     """
     catalogue = to_grade.scorer.index.catalogue
-    present = house_grading_policies(frequency).checked(catalogue)
+    present = house_grading_policies(frequency).checked(catalogue, to_grade.heads)
     before = to_grade.graded(present)
     file = as_if_always(new)
     if new.name == INHERENT_GRADE:
@@ -87,7 +87,7 @@ def policy_effect(
         )
         anew, policies = replace(to_grade, scorer=Scorer(index, to_grade.scorer.model)), present
     else:
-        anew, policies = to_grade, _with(present, file).checked(catalogue)
+        anew, policies = to_grade, _with(present, file).checked(catalogue, to_grade.heads)
     unfitted = anew.graded(policies, scale=before.passport["scale"])
     return _compared(new.name, to_grade, before, anew.graded(policies), unfitted)
 

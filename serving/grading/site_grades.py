@@ -28,7 +28,7 @@ DECIDED = (
 )
 STATE = (
     "colour_since", "confirmation", "proposed_colour", "override_colour", "colour_confirmation", "decided_by",
-    "decided_on", "refused_colour", "refused_on", *REACHED.values(), "overrides_last_seen",
+    "decided_on", "refused_colour", "refused_on", "back_to_colour", *REACHED.values(), "overrides_last_seen",
 )  # fmt: skip
 DUE = ("visits_per_year", "base_visits_per_year", "due_on", "due_rule", "due_zh", "due_en")
 BASIS = ("last_visit_on", "started_on", "expected_days", "stage_order", "stage_entered_on")
