@@ -19,16 +19,19 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data_contracts.errors import SiteriskError
+from serving.access.doorkeeper import PAGES
 from serving.http_errors import ERROR_HEADER, error_answer, general_answer
 from serving.request_log import fault_of, request_log
 
 LARGEST_BODY = 8 * 1024 * 1024
 LONGEST_REQUEST_S = 30.0
 LONGEST_UPLOAD_S = 15.0
+FIRST_PAGE = f"{PAGES}/"
 GONE = 499  # in the log alone: the caller went away before its request had arrived
-DOCS = "/v1/docs"
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -39,7 +42,8 @@ class RequestGuard:
     """ASGI middleware; `not_ready` says why the service is not ready, None when it is.
 
     `admit` gives the refusal of a call that may not come in, before a byte of its body is read; `named` is the
-    request's path as it may be logged. `counted` is told that, the status, the seconds and the code of a key's refusal.
+    request's path as it may be logged. `refused_page` puts a refusal into a page for people.
+    `counted` is told that, the status, the seconds and the code of a key's refusal.
     A body that has not arrived in `upload_s` seconds is refused, as is work that takes longer than `answer_s`.
     """
 
@@ -50,6 +54,7 @@ class RequestGuard:
         *,
         admit: Callable[[Scope], Awaitable[Response | None]],
         named: Callable[[Scope], str],
+        refused_page: Callable[[Scope, Response], Response],
         counted: Callable[[str, int, float, str | None], None],
         upload_s: float = LONGEST_UPLOAD_S,
         answer_s: float = LONGEST_REQUEST_S,
@@ -57,6 +62,7 @@ class RequestGuard:
         self.app = app
         self.not_ready = not_ready
         self.admit, self.named, self.counted = admit, named, counted
+        self.refused_page = refused_page
         self.upload_s, self.answer_s = upload_s, answer_s
         self.log = request_log()
 
@@ -70,7 +76,7 @@ class RequestGuard:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["siterisk.counts"] = {}
-        started, answer = time.perf_counter(), _Answer(scope, send, self.not_ready)
+        started, answer = time.perf_counter(), _Answer(scope, send, self.not_ready, self.refused_page)
         fault: dict[str, str] = {}
         try:
             await self._pass_on(scope, receive, answer)
@@ -98,7 +104,7 @@ class RequestGuard:
         if body is None:
             return await answer.instead(general_answer(413))
         if scope["path"] == "/" and scope["method"] in ("GET", "HEAD"):
-            return await answer.instead(RedirectResponse(DOCS))
+            return await answer.instead(RedirectResponse(FIRST_PAGE))
         async with asyncio.timeout(self.answer_s):
             await self.app(scope, _replay(body, receive), answer.send)
 
@@ -122,8 +128,15 @@ class RequestGuard:
 class _Answer:
     """The answer under way: errors of others are put into our shape, headers are added."""
 
-    def __init__(self, scope: Scope, send: Send, not_ready: Callable[[], SiteriskError | None]) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        send: Send,
+        not_ready: Callable[[], SiteriskError | None],
+        refused_page: Callable[[Scope, Response], Response],
+    ) -> None:
         self.scope = scope
+        self.refused_page = refused_page
         self.to_client = send
         self.not_ready = not_ready
         self.status = 0
@@ -149,6 +162,8 @@ class _Answer:
             await self._write(response)
 
     async def _write(self, response: Response) -> None:
+        if self.scope["path"].startswith(PAGES) and ERROR_HEADER in response.headers:
+            response = self.refused_page(self.scope, response)
         self.status = response.status_code
 
         async def dressed(message: Message) -> None:
@@ -184,7 +199,8 @@ def _refused_by_headers(scope: Scope) -> Response | None:
         return None
     media, _, parameters = headers.get("content-type", "").lower().partition(";")
     charset = re.search(r"charset\s*=\s*\"?([\w-]+)", parameters)
-    readable = media.strip() == "application/json" and (not charset or charset[1] in ("utf-8", "utf8"))
+    kinds = (FORM, JSON) if scope["path"].startswith(PAGES) else (JSON,)
+    readable = media.strip() in kinds and (not charset or charset[1] in ("utf-8", "utf8"))
     plain = headers.get("content-encoding", "identity").lower() == "identity"
     return None if readable and plain else general_answer(415)
 

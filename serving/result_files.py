@@ -18,6 +18,7 @@ from data_contracts.errors import InvalidInput
 from serving.documentation import Documentation
 
 SUFFIXES = (".csv", ".parquet")
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def writable_result(path: Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
@@ -88,3 +89,17 @@ def iso_times(moments: pd.Series) -> pd.Series:
     texts = np.datetime_as_string(values, unit="s" if whole else "us").astype(object)
     texts[np.isnat(values)] = None
     return pd.Series(texts, index=moments.index, dtype="str")
+
+
+def plain_cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows as a spreadsheet may open them: a text that it would take for a formula begins with an apostrophe.
+
+    >>> plain_cells(pd.DataFrame({"name": ["=1+1", "东区", None], "area": [-1.0, 2.0, 3.0]}))["name"].tolist()[:2]
+    ["'=1+1", '东区']
+    """
+    texts = rows.select_dtypes(["object", "str"])
+    return rows.assign(**{str(name): texts[name].map(_plain_cell) for name in texts})
+
+
+def _plain_cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA_SIGNS else value

@@ -1,4 +1,4 @@
-"""The BentoML service `risk_scoring`: health, the /v1 application, and one call for BentoML's own clients.
+"""The BentoML service `risk_scoring`: health, the calls of /v1, the pages of /ui, and one call for BentoML's own clients.
 
 Started by `siterisk serve`. It comes up at once and loads the champion and the records in a thread;
 until both are there `/readyz` and the calls say 503 and why.
@@ -17,10 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from data_contracts.api_messages import GradesRequest
 from data_contracts.errors import SiteriskError
 from data_contracts.record_store import RecordStore
-from serving.access.doorkeeper import OPEN, Doorkeeper
+from serving.access.doorkeeper import Doorkeeper
 from serving.access.key_ring import KeyRing
 from serving.access.key_store import all_keys
-from serving.calls.application import CALL_BOOK, PLAIN_ROUTE, v1_application
+from serving.address_book import Address, AddressBook
+from serving.calls.application import ADDRESSES as CALLS
+from serving.calls.application import PLAIN_ROUTE, v1_application
 from serving.calls.grades import answer_grades
 from serving.calls.parts import Parts, parts_of
 from serving.calls.slow_work import SlowWork
@@ -28,15 +30,23 @@ from serving.http_errors import NotReady, error_answer
 from serving.ledger.ledger import LONGEST_WAIT_S, Ledger
 from serving.live_records import LiveRecords
 from serving.metrics import Metrics
+from serving.pages.application import ADDRESSES as PAGES
+from serving.pages.application import pages_application
+from serving.pages.city_board import Boards
+from serving.pages.page import Desk
+from serving.pages.rendering import refused_page
 from serving.past_states import PastStates
 from serving.request_guard import LONGEST_REQUEST_S, RequestGuard
 from serving.request_log import configure_logging
 from serving.settings import load_settings
+from serving.standing import ADDRESSES as STANDS
 from serving.standing import METRICS, READY, standing_application
 from serving.supervisor import end_with_supervisor
 
 API = v1_application()
+UI = pages_application()
 STANDING = standing_application(API)
+BOOK = AddressBook((*CALLS, *PAGES, *STANDS, Address("/", None)))
 
 
 @bentoml.service(
@@ -49,13 +59,14 @@ STANDING = standing_application(API)
     logging={"access": {"enabled": False}},
 )
 @bentoml.asgi_app(API, path="/v1")
+@bentoml.asgi_app(UI, path="/ui")
 class RiskScoring:
     """Risks of permit lots, as known at a moment."""
 
     def __init__(self) -> None:
         configure_logging()
         settings = load_settings(os.environ, Path.cwd())
-        metrics = Metrics(CALL_BOOK.names)
+        metrics = Metrics(BOOK.names)
         self.live = LiveRecords(
             lambda: RecordStore.open(settings.store_url, create=False), settings.home, looked=metrics.standing
         )
@@ -65,7 +76,8 @@ class RiskScoring:
         self.slow_work = SlowWork()
         past_states = PastStates(store, settings.home, self.live.newest)
         API.state.parts = Parts(self.live, self.ledger, store, past_states, self.slow_work, metrics)
-        API.state.door = Doorkeeper(self.keys, CALL_BOOK.roles)
+        API.state.door = Doorkeeper(self.keys, BOOK.roles)
+        UI.state.desk = Desk(API.state.parts, API.state.door, Boards(store))
         self.live.start()
         self.keys.start()
         self.ledger.start()
@@ -127,7 +139,7 @@ async def _admit(scope: Scope) -> Response | None:
     """The refusal of a call that has no business here; nothing but health is let in before the door is manned."""
     if API.state.door is not None:
         return await API.state.door.admit(scope)
-    return None if scope["path"] in OPEN else error_answer(_not_ready() or NotReady(zh="", en=""))
+    return None if BOOK.roles(scope) is None else error_answer(_not_ready() or NotReady(zh="", en=""))
 
 
 def _counted(path: str, status: int, seconds: float, refusal: str | None) -> None:
@@ -137,6 +149,11 @@ def _counted(path: str, status: int, seconds: float, refusal: str | None) -> Non
 
 # The first one is the outermost: nothing passes by the guard.
 RiskScoring.add_asgi_middleware(  # type: ignore[attr-defined]
-    RequestGuard, not_ready=_not_ready, admit=_admit, named=CALL_BOOK.named, counted=_counted
+    RequestGuard,
+    not_ready=_not_ready,
+    admit=_admit,
+    named=BOOK.named,
+    refused_page=refused_page,
+    counted=_counted,
 )
 RiskScoring.add_asgi_middleware(OwnRoutes)  # type: ignore[attr-defined]

@@ -9,11 +9,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from data_contracts.errors import SiteriskError
+from serving.address_book import Address
 from serving.calls.parts import Parts, parts_of
 from serving.http_errors import error_answer
 from serving.metrics import CONTENT_TYPE
 
-READY, METRICS = "/readyz", "/metrics"
+LIVE, READY, METRICS = "/livez", "/readyz", "/metrics"
+ADDRESSES = (
+    Address(LIVE, None),
+    Address(READY, None),
+    Address(METRICS, frozenset({"report", "administer"})),
+)
 
 
 def standing_application(v1: Starlette) -> Starlette:

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from features.catalogue import load_catalogue
-from serving.calls.application import CALL_BOOK
+from serving.service import BOOK
 from serving.command_line.service_commands import free_port
 from serving.command_line.service_process import address, post_json, running_service
 from serving.settings import Settings, load_settings
@@ -55,7 +55,7 @@ def test_the_names_in_the_metrics_are_those_of_the_calls_whatever_is_asked(
     after = samples(answer.text)
     assert {name for name, _ in after} and all(name.startswith("siterisk_") for name, _ in after)
     paths = {value for _, labels in after for name, value in labels if name == "path"}
-    assert paths == CALL_BOOK.names
+    assert paths == BOOK.names
     assert "310101199001011234" not in answer.text
 
     def grown(name: str, **labels: str) -> float:

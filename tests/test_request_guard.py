@@ -29,6 +29,7 @@ class Asked:
             lambda: why,
             admit=admit or everybody,
             named=path_of,
+            refused_page=lambda _, refusal: refusal,
             counted=lambda *told: self.counted.append(told),
             upload_s=0.2,
             answer_s=0.2,

@@ -218,7 +218,7 @@ def test_logs_hold_one_line_a_request_and_nothing_that_was_asked(
 
 
 def test_the_description_and_its_page_load_nothing_from_outside(client: TestClient) -> None:
-    assert client.get("/", follow_redirects=False).headers["location"] == "/v1/docs"
+    assert client.get("/", follow_redirects=False).headers["location"] == "/ui/"
     page = client.get("/v1/docs")
     assert page.status_code == 200
     assert "<script" not in page.text

@@ -8,10 +8,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from data_contracts.errors import SiteriskError
-from serving.access.doorkeeper import OPEN
-from serving.access.keys import Role
+from serving.address_book import EVERY_ROLE, Address
 from serving.calls import assess, decisions, grades, records, replay, what_if
-from serving.calls.call import EVERY_ROLE, MAY_SCORE, Call, CallBook
+from serving.calls.call import MAY_SCORE, V1, Call
 from serving.calls.description import description, docs_page, docs_style
 from serving.http_errors import error_answer
 
@@ -26,12 +25,12 @@ EVERY_CALL: tuple[Call, ...] = (
     *decisions.CALLS,
     *replay.CALLS,
 )
-_METRICS_ROLES: frozenset[Role] = frozenset({"report", "administer"})
-_BESIDE = dict.fromkeys((*OPEN, "/", "/v1/docs", "/v1/docs.css", "/v1/openapi.json"), EVERY_ROLE) | {
-    PLAIN_ROUTE: MAY_SCORE,
-    "/metrics": _METRICS_ROLES,
-}
-CALL_BOOK = CallBook(EVERY_CALL, _BESIDE)
+ADDRESSES = (
+    *(call.address for call in EVERY_CALL),
+    *(Address(V1 + path, EVERY_ROLE) for path in ("/docs", "/docs.css", "/openapi.json")),
+    Address(PLAIN_ROUTE, MAY_SCORE, ("POST",)),
+)
+"""Of the calls, of their description, and of the call for BentoML's own clients."""
 
 
 def v1_application() -> Starlette:

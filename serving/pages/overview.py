@@ -1,0 +1,136 @@
+"""总览: sites by colour and district, what has changed in a week, risk beside visits, the state of model and data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+from starlette.requests import Request
+from starlette.responses import Response
+
+from data_contracts.moments import now
+from data_contracts.record_store import RecordStore
+from data_contracts.store_connection import reading
+from data_contracts.store_tables import store_table
+from serving.access.doorkeeper import key_asking
+from serving.grading.colours import RANK
+from serving.grading.site_grades import PENDING
+from serving.pages.charts import COLOUR_ORDER, columns, stacked_bar
+from serving.pages.city_board import Board
+from serving.pages.page import Desk, Page, desk_of
+from serving.pages.rendering import COLOURS, Words, language_of, page
+
+GROUPS = 10
+RECENT = pd.Timedelta(days=90)
+
+
+async def _overview(request: Request) -> Response:
+    desk, key, words = desk_of(request.app), key_asking(), Words(language_of(request))
+
+    def content() -> dict[str, Any]:
+        board = desk.boards.board()
+        if board is None:
+            return {"board": None, "state": _state(desk)}
+        return _content(board, board.seen_by(key), words) | {"state": _state(desk)}
+
+    return page(request, "overview.html.jinja", **await desk.parts.in_thread(content))
+
+
+def _content(board: Board, sites: pd.DataFrame, words: Words) -> dict[str, Any]:
+    today = pd.Timestamp(board.run.day)
+    ranks = sites["colour"].map(RANK)
+    before = sites["colour_before"].map(RANK)
+    return {
+        "board": board,
+        "tiles": [_tile(sites, colour) for colour in COLOUR_ORDER],
+        "total": len(sites),
+        "worse": int((ranks > before).sum()),
+        "better": int((ranks < before).sum()),
+        "pending": int((sites["confirmation"] == PENDING).sum()),
+        "overdue": int((sites["due_on"] < today).sum()),
+        "districts": _districts(sites, today, words),
+        "visits_by_risk": _visits_by_risk(sites, today, words) if "accident" in board.heads else None,
+    }
+
+
+def _tile(sites: pd.DataFrame, colour: str) -> dict[str, Any]:
+    count = int((sites["colour"] == colour).sum())
+    known = sites["colour_before"].notna().any()
+    return {
+        "colour": colour,
+        "count": count,
+        "change": count - int((sites["colour_before"] == colour).sum()) if known else None,
+        "about": COLOURS[colour][2:],
+    }
+
+
+def _districts(sites: pd.DataFrame, today: pd.Timestamp, words: Words) -> list[dict[str, Any]]:
+    """A row a district, most red and orange first."""
+    counts = (
+        sites.groupby(["district", "colour"], dropna=False).size().unstack(fill_value=0)
+        .reindex(columns=list(COLOUR_ORDER), fill_value=0)
+    )  # fmt: skip
+    by_district = sites.groupby("district", dropna=False)
+    overdue = by_district["due_on"].agg(lambda days: int((days < today).sum()))
+    visited = by_district["last_visit_on"].agg(lambda days: float((days > today - RECENT).mean()))
+    most, rows = int(counts.sum(axis=1).max() or 0), []
+    for district in counts.sort_values(["RED", "ORANGE", "YELLOW"], ascending=False).index:
+        code = None if pd.isna(district) else str(district)
+        each = [int(count) for count in counts.loc[district]]
+        name = words.code(code, "districts")
+        said = " ".join(f"{words.colour(one)} {count}" for one, count in zip(COLOUR_ORDER, each, strict=True))
+        rows.append({
+            "code": code, "name": name, "counts": each, "total": sum(each), "overdue": overdue.loc[district],
+            "visited": visited.loc[district], "bar": stacked_bar(each, most, f"{name} {said}"),
+        })  # fmt: skip
+    return rows
+
+
+def _visits_by_risk(sites: pd.DataFrame, today: pd.Timestamp, words: Words) -> dict[str, Any] | None:
+    """Of ten groups of sites by their risk of an accident, the share visited in the last 90 days."""
+    known = sites[sites["risk_accident"].notna()]
+    if len(known) < GROUPS:
+        return None
+    order = known["risk_accident"].rank(method="first").to_numpy()
+    group = np.minimum((order - 1) * GROUPS // len(known), GROUPS - 1).astype(int)
+    visited = (known["last_visit_on"] > today - RECENT).groupby(group).mean()
+    shares = [float(visited[one]) for one in range(GROUPS)]
+    risks = known["risk_accident"].groupby(group).mean()
+    labels = [str(one + 1) for one in range(GROUPS)]
+    title = words.say(
+        "按事故风险由低到高分为十组，近 90 天内检查过的工地所占比例",
+        "Ten groups of sites from the lowest to the highest risk of an accident: share visited in the last 90 days",
+    )
+    return {
+        "drawing": columns(shares, labels, title, words=[f"{100 * share:.0f}%" for share in shares]),
+        "rows": [
+            {"group": label, "risk": float(risks[place]), "visited": shares[place]}
+            for place, label in enumerate(labels)
+        ],
+    }
+
+
+def _state(desk: Desk) -> dict[str, Any]:
+    """Which model answers, and how fresh the records are."""
+    state = desk.parts.live.state()
+    refused = desk.parts.live.champion.refusal
+    return {
+        "model_version": state.scorer.model.version,
+        "store_version": state.store_version,
+        "loaded_at": state.mark.loaded_at,
+        "quarantined": _open_quarantine(desk.parts.open_store()),
+        "champion_refused": refused is not None,
+        "now": now(),
+    }
+
+
+def _open_quarantine(store: RecordStore) -> int:
+    entries = store_table("quarantine")
+    rows = sa.select(sa.func.count(sa.distinct(entries.c.row_hash))).where(entries.c.resolved_at.is_(None))
+    with reading(store.engine) as connection:
+        return int(connection.scalar(rows) or 0)
+
+
+PAGES = (Page("/", _overview),)

@@ -1,0 +1,83 @@
+"""What one page is: its address, who may open it, and what answers it; and what the pages work with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from data_contracts.errors import InvalidInput
+from serving.access.doorkeeper import PAGES, Doorkeeper, key_asking
+from serving.access.keys import Role
+from serving.access.sessions import COOKIE, is_form_token
+from serving.address_book import Address
+from serving.calls.parts import Parts
+from serving.http_errors import NotReady
+from serving.pages.city_board import Boards
+
+MAY_READ: frozenset[Role] = frozenset({"report", "manage", "administer"})
+MAY_DECIDE: frozenset[Role] = frozenset({"manage", "administer"})
+MOST_FIELDS = 200
+
+
+@dataclass(frozen=True)
+class Page:
+    """One address of the pages; `path` is below /ui. `roles` None: open to whoever has not signed in."""
+
+    path: str
+    handler: Callable[[Request], Awaitable[Response]]
+    roles: frozenset[Role] | None = MAY_READ
+    methods: tuple[str, ...] = ("GET",)
+
+    @property
+    def route(self) -> Route:
+        """The page as Starlette serves it."""
+        return Route(self.path, self.handler, methods=list(self.methods))
+
+    @property
+    def address(self) -> Address:
+        """Where it is found, and who may open it."""
+        return Address(PAGES + self.path, self.roles, self.methods)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What pages work with: the parts of the service, its door, and the city as the last grading run left it."""
+
+    parts: Parts
+    door: Doorkeeper
+    boards: Boards
+
+
+def desk_of(application: Starlette) -> Desk:
+    """The desk of a service that has started; NotReady before."""
+    desk: Desk | None = application.state.desk
+    if desk is None:
+        raise NotReady(zh="服务尚未启动完成。", en="The service has not started yet.")
+    return desk
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form that this session's pages have made; InvalidInput for any other."""
+    fields = await fields_of(request)
+    if not is_form_token(key_asking(), request.cookies.get(COOKIE, ""), fields.pop("form_token", "")):
+        raise InvalidInput(
+            zh="表单已过期，请返回上一页刷新后再提交。",
+            en="The form is out of date: go back, load the page again and send it once more.",
+            field="form_token",
+        )
+    return fields
+
+
+async def fields_of(request: Request) -> dict[str, str]:
+    """The fields of a form, the last of each name."""
+    try:
+        text = (await request.body()).decode("utf-8")
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
+    except ValueError:
+        raise InvalidInput(zh="表单无法读取。", en="The form cannot be read.", field="form") from None
