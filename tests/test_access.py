@@ -65,7 +65,7 @@ WRONG = {
     ("method", "path"),
     [
         *(("POST", path) for path in ("/v1/grades", "/grades")),
-        *(("GET", path) for path in ("/", "/v1/docs", "/v1/openapi.json", "/v1/decisions/0", "/metrics")),
+        *(("GET", path) for path in ("/v1/docs", "/v1/openapi.json", "/v1/decisions/0", "/metrics")),
         *(("GET", path) for path in ("/nothing", "/healthz", "/docs.json", "/schema.json", "/grades/")),
     ],
 )

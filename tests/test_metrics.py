@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from features.catalogue import load_catalogue
-from serving.service import BOOK
 from serving.command_line.service_commands import free_port
 from serving.command_line.service_process import address, post_json, running_service
+from serving.service import BOOK
 from serving.settings import Settings, load_settings
 from tests.running_city import city_of_its_own, eventually, new_key, usual_key
 from tests.small_city import SmallCity

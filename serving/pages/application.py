@@ -14,12 +14,12 @@ from serving.access.doorkeeper import PAGES
 from serving.access.refusals import Forbidden
 from serving.access.sessions import COOKIE, LONGEST_S, new_session
 from serving.http_errors import error_answer, general_answer
-from serving.pages import overview, sites
+from serving.pages import overview, site, sites, supposing
 from serving.pages.page import MAY_READ, Page, desk_of, fields_of, form_of
 from serving.pages.rendering import LANGUAGE_COOKIE, LANGUAGES, page, refused_page
 
 FIRST = f"{PAGES}/"
-_STATIC = {"siterisk.css": "text/css", "siterisk.js": "text/javascript"}
+_STATIC = {"siterisk.css": "text/css", "siterisk.js": "text/javascript", "siterisk.svg": "image/svg+xml"}
 
 
 async def _sign_in_page(request: Request) -> Response:
@@ -72,6 +72,8 @@ async def _static(request: Request) -> Response:
 EVERY_PAGE: tuple[Page, ...] = (
     *overview.PAGES,
     *sites.PAGES,
+    *site.PAGES,
+    *supposing.PAGES,
     Page("/sign-in", _sign_in_page, roles=None),
     Page("/sign-in", _sign_in, roles=None, methods=("POST",)),
     Page("/sign-out", _sign_out, methods=("POST",)),

@@ -19,7 +19,7 @@ def stacked_bar(counts: Sequence[int], of: int, title: str, width: int = 220, he
                 f'<rect class="{colour.lower()}" x="{left:.1f}" y="0" width="{share:.1f}" height="{height}"/>'
             )
         left += share
-    return _svg(width, height, title, "".join(parts))
+    return drawing(width, height, title, "".join(parts))
 
 
 def columns(
@@ -39,10 +39,11 @@ def columns(
             f'<text x="{middle}" y="{top - 4:.1f}" text-anchor="middle">{escape(word)}</text>'
             f'<text class="soft" x="{middle}" y="{height - 9}" text-anchor="middle">{escape(label)}</text>'
         )
-    return _svg(step * len(shares), height, title, "".join(parts))
+    return drawing(step * len(shares), height, title, "".join(parts))
 
 
-def _svg(width: float, height: float, title: str, content: str) -> Markup:
+def drawing(width: float, height: float, title: str, content: str) -> Markup:
+    """One SVG; `content` is markup of ours in which what comes from outside has been escaped."""
     return Markup(  # what comes from outside has been escaped
         f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
         f'aria-label="{escape(title)}"><title>{escape(title)}</title>{content}</svg>'

@@ -19,3 +19,24 @@ for (const output of document.querySelectorAll("output[for]")) {
   const field = document.getElementById(output.htmlFor.value);
   if (field) field.addEventListener("input", () => { output.value = field.value; });
 }
+
+// A form with data-into shows its answer in that place instead of on a page of its own.
+for (const form of document.querySelectorAll("form[data-into]")) {
+  const place = document.getElementById(form.dataset.into);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    try {
+      const answer = await fetch(form.action, {
+        method: "POST", body: new URLSearchParams(new FormData(form)), headers: { "X-Part": "1" }, credentials: "same-origin",
+      });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      place.replaceChildren(...(page.querySelector("main") ?? page.body).childNodes);
+    } catch {
+      form.submit();
+    } finally {
+      button.disabled = false;
+    }
+  });
+}

@@ -1,0 +1,228 @@
+"""项目: one site: both grades and why, its risk over time, the facts behind, similar sites, what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from starlette.requests import Request
+from starlette.responses import Response
+
+from data_contracts.code_list import code_list
+from data_contracts.errors import NotFound
+from data_contracts.moments import now
+from serving.access.doorkeeper import key_asking
+from serving.access.keys import AccessKey
+from serving.fact_rows import key_in_words
+from serving.live_state import LiveState
+from serving.pages.city_board import Board
+from serving.pages.page import Desk, Page, desk_of
+from serving.pages.rendering import Words, language_of, page
+from serving.pages.supposing import offered_changes
+from serving.pages.time_chart import time_chart, waterfall
+from serving.plan.plan_tables import as_records
+from serving.reasons.day_reasons import title_of
+from serving.reasons.reasons import Reason, Reasons, by_family
+
+MONTHS = 24
+LIKE_IT = 5
+TOLD = 6
+RECORDS = ("inspections", "violations", "orders", "accidents", "defects")
+HAPPENED = {
+    "inspections": "inspected_on", "violations": "found_on", "orders": "issued_on", "accidents": "occurred_on",
+    "defects": "reported_on",
+}  # fmt: skip
+MOST_FACTS = 50
+
+
+async def _site(request: Request) -> Response:
+    return await _shown(request, "site.html.jinja")
+
+
+async def _sheet(request: Request) -> Response:
+    """One page of paper."""
+    return await _shown(request, "sheet.html.jinja")
+
+
+async def _shown(request: Request, template: str) -> Response:
+    desk, key, words = desk_of(request.app), key_asking(), Words(language_of(request))
+    project_id = request.path_params["project_id"]
+    content = await desk.parts.in_thread(lambda: site_content(desk, key, project_id, words))
+    return page(request, template, **content)
+
+
+def site_content(desk: Desk, key: AccessKey, project_id: str, words: Words) -> dict[str, Any]:
+    """What the page and the sheet show; NotFound for a site that is not on file or beyond the key's scope."""
+    board, state = desk.boards.board(), desk.parts.live.state()
+    if board is None or not state.jurisdictions.reached(key, project_id):
+        raise _no_site()
+    found = board.sites[board.sites["project_id"] == project_id]
+    if found.empty:
+        raise _no_site()
+    site, day = next(found.itertuples(index=False)), pd.Timestamp(board.run.day)
+    told, moment = _reasons(desk, state, project_id, day), now()
+    rows = state.scorer.index.on_file((*RECORDS, "project_parties"), project_id, moment)
+    return {
+        "board": board,
+        "site": site,
+        "day": day,
+        "heads": [
+            _head(board, state, site, head, told.get(head, []), words=words)
+            for head in state.scorer.model.heads
+        ],
+        "other_model": state.scorer.model.version != board.run.passport["model_version"],
+        "history": _history(state, project_id, board, rows, words),
+        "records": _newest(rows),
+        "alike": _alike(board.seen_by(key), site),
+        "parties": _parties(rows["project_parties"], moment),
+        "changes": offered_changes(state, project_id, moment),
+    }
+
+
+def _head(
+    board: Board, state: LiveState, site: Any, head: str, reasons: list[Reason], *, words: Words
+) -> dict[str, Any]:
+    """One head's risk, where it stands against the colours' cut-offs, and its reasons."""
+    limits = board.run.passport["cutoffs"].get(head, {})
+    risk = float(getattr(site, f"risk_{head}", np.nan))
+    worse = [limit for name, limit in limits.items() if limit is not None and limit > risk]
+    better = [limit for limit in limits.values() if limit is not None and limit <= risk]
+    return {
+        "name": head,
+        "title": title_of(state.scorer.model, head),
+        "risk": risk,
+        "percentile": getattr(site, f"percentile_{head}", None),
+        "limits": limits,
+        "to_worse": min(worse) - risk if worse else None,
+        "to_better": risk - max(better) if better else None,
+        "decides": site.fact == f"risk_{head}",
+        "raising": [one for one in reasons if one.log_odds > 0][:TOLD],
+        "lowering": [one for one in reasons if one.log_odds < 0][:TOLD],
+        "waterfall": _waterfall(risk, reasons, words) if reasons and not np.isnan(risk) else None,
+    }
+
+
+def _waterfall(risk: float, reasons: list[Reason], words: Words) -> str:
+    """From the risk of a similar site to this one's by families of features.
+
+    Each part's points are its log-odds times one factor (Aumann–Shapley along the straight line between both sites), so
+    that they add up.
+    """
+    logit = np.log(risk / (1 - risk))
+    beside = sum(one.log_odds for one in reasons)
+    similar = 1 / (1 + np.exp(-(logit - beside)))
+    factor = (risk - similar) / beside if abs(beside) > 1e-9 else risk * (1 - risk)
+    steps = [(name, factor * part) for name, part in by_family(reasons).items()]
+    title = words.say(
+        "各类因素与同类项目相比使风险升降的百分点",
+        "Points of risk by family of features beside similar sites",
+    )
+    return waterfall(
+        steps,
+        (words.say("同类项目", "Similar sites"), float(similar)),
+        (words.say("本项目", "This site"), risk),
+        title,
+    )
+
+
+def _reasons(desk: Desk, state: LiveState, project_id: str, day: pd.Timestamp) -> dict[str, list[Reason]]:
+    moment = day.to_datetime64()
+    matrix = state.scorer.index.matrix([project_id], np.array([moment]))
+    similar = desk.boards.similar(state, day)
+    if similar is None:
+        return {}
+    told = Reasons(state.scorer.model, state.scorer.index.catalogue, similar)
+    return {head: told.of(matrix, head, most=len(matrix.columns))[0] for head in state.scorer.model.heads}
+
+
+def _history(
+    state: LiveState, project_id: str, board: Board, rows: Mapping[str, pd.DataFrame], words: Words
+) -> dict[str, Any] | None:
+    """The risk of an accident (or of the first head) on the first of each month and today."""
+    day = pd.Timestamp(board.run.day)
+    moments = pd.date_range(end=day, periods=MONTHS, freq="MS").append(pd.DatetimeIndex([day])).unique()
+    asked = moments.to_numpy("datetime64[us]")
+    heads = state.scorer.model.heads
+    head = "accident" if "accident" in heads else next(iter(heads))
+    scores = state.scorer.scores([project_id] * len(asked), asked)
+    risk = pd.Series(scores.risks[head], index=moments)
+    if risk.notna().sum() < 2:
+        return None
+    names = {
+        "inspections": words.say("检查", "Visits"), "violations": words.say("违规", "Violations"),
+        "orders": words.say("指令", "Orders"), "accidents": words.say("事故", "Accidents"),
+    }  # fmt: skip
+    marks = {name: list(rows[table][HAPPENED[table]].dropna()) for table, name in names.items()}
+    title = title_of(state.scorer.model, head)
+    limits = {name: limit for name, limit in board.run.passport["cutoffs"].get(head, {}).items() if limit}
+    return {
+        "title": title,
+        "drawing": time_chart(
+            risk, marks, words.say(f"{title.zh}随时间的变化", f"{title.en} over time"), limits
+        ),
+        "rows": [(moment, value) for moment, value in risk.items() if not np.isnan(value)],
+    }
+
+
+def _newest(rows: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+    """The newest records of each kind, as on file now."""
+    newest = {table: rows[table].sort_values(HAPPENED[table], ascending=False).head(8) for table in RECORDS}
+    return {table: as_records(found) for table, found in newest.items()}
+
+
+def _parties(rows: pd.DataFrame, moment: pd.Timestamp) -> list[dict[str, Any]]:
+    """Who is on site now."""
+    there = rows[rows["valid_to"].isna() | (rows["valid_to"] > moment)]
+    order = {code: place for place, code in enumerate(code_list("roles").codes)}
+    return as_records(there.sort_values("role", key=lambda roles: roles.map(order), kind="stable"))
+
+
+def _alike(sites: pd.DataFrame, site: Any) -> list[Any]:
+    """Sites of the same category and the nearest size and stage, within the key's scope."""
+    others = sites[(sites["category"] == site.category) & (sites["project_id"] != site.project_id)]
+    area = np.log1p(others["floor_area_m2"].fillna(0).to_numpy()) - np.log1p(
+        np.nan_to_num(site.floor_area_m2)
+    )
+    stage = (others["stage_order"].fillna(0).to_numpy() - np.nan_to_num(site.stage_order)) / 20
+    return list(others.iloc[np.argsort(area**2 + stage**2, kind="stable")[:LIKE_IT]].itertuples(index=False))
+
+
+async def _facts(request: Request) -> Response:
+    """The records behind the value of one feature."""
+    desk, key = desk_of(request.app), key_asking()
+    project_id, name = request.path_params["project_id"], request.path_params["feature"]
+
+    def content() -> dict[str, Any]:
+        board, state = desk.boards.board(), desk.parts.live.state()
+        if board is None or not state.jurisdictions.reached(key, project_id):
+            raise _no_site()
+        index, day = state.scorer.index, pd.Timestamp(board.run.day)
+        feature = index.catalogue.feature(name)
+        facts = index.facts_behind(name, project_id, day)
+        return {
+            "project_id": project_id,
+            "feature": feature,
+            "value": float(index.cells([name], [project_id], [day.to_datetime64()])[0, 0]),
+            "day": day,
+            "facts": [(fact, key_in_words(fact.key)) for fact in facts[:MOST_FACTS]],
+            "more": max(0, len(facts) - MOST_FACTS),
+        }
+
+    return page(request, "facts.html.jinja", **await desk.parts.in_thread(content))
+
+
+def _no_site() -> NotFound:
+    return NotFound(
+        zh="没有这个在建项目，或不在您的密钥范围内。",
+        en="There is no such active site, or none within the scope of your key.",
+        field="project_id",
+    )
+
+
+PAGES = (
+    Page("/sites/{project_id}", _site),
+    Page("/sites/{project_id}/sheet", _sheet),
+    Page("/sites/{project_id}/facts/{feature}", _facts),
+)

@@ -1,0 +1,93 @@
+"""What-if on a site's page: the lawful changes that it can make now, and its risk with those that are supposed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from starlette.requests import Request
+from starlette.responses import Response
+
+from data_contracts.errors import InvalidInput
+from data_contracts.moments import now
+from data_contracts.what_if_messages import Change, WhatIfRequest
+from serving.access.doorkeeper import key_asking
+from serving.calls.what_if import answer_and_entry
+from serving.live_state import LiveState
+from serving.pages.page import Page, desk_of, form_of
+from serving.pages.rendering import page
+from serving.reasons.day_reasons import title_of
+from serving.what_if.changeable_facts import ChangeableFact, ChangeableFacts, ChangeRefused
+from serving.what_if.drafted_rows import Wanted, drafted_rows
+
+USUAL_PER_CENT = 90.0
+PART = "x-part"
+
+
+def offered_changes(state: LiveState, project_id: str, as_of: pd.Timestamp) -> list[dict[str, Any]]:
+    """The changes of the policy that would change a record of the site, with how many; those with a number have a slider."""
+    facts, offered = ChangeableFacts.on(as_of.date()), []
+    for fact in facts.changes.values():
+        rows = _rows(state, project_id, as_of, fact)
+        if rows or (fact.after is not None and _is_open(state, project_id, as_of, fact)):
+            offered.append({"fact": fact, "rows": rows, "per_cent": _now(fact)})
+    return offered
+
+
+def _rows(state: LiveState, project_id: str, as_of: pd.Timestamp, fact: ChangeableFact) -> int:
+    given = {"percent": USUAL_PER_CENT} if fact.percent else {}
+    try:
+        rows = drafted_rows(state.scorer.index, project_id, as_of, [Wanted(fact.code, given)])
+    except ChangeRefused:
+        return 0
+    return sum(map(len, rows.values()))
+
+
+def _is_open(state: LiveState, project_id: str, as_of: pd.Timestamp, fact: ChangeableFact) -> bool:
+    """Whether there is a row that waits for another change: its order cannot be lifted before the hazards are rectified."""
+    rows = state.scorer.index.on_file([fact.table], project_id, as_of)[fact.table]
+    closed = [rows[column].notna() & (rows[column] <= as_of) for column in fact.open]
+    return bool(len(rows)) and not bool(pd.concat(closed, axis=1).any(axis=1).all())
+
+
+def _now(fact: ChangeableFact) -> float | None:
+    return USUAL_PER_CENT if fact.percent else None
+
+
+async def _what_if(request: Request) -> Response:
+    desk, key, project_id = desk_of(request.app), key_asking(), request.path_params["project_id"]
+    asked = WhatIfRequest(project_id=project_id, changes=_changes(await form_of(request)))
+    answered = functools.partial(answer_and_entry, desk.parts.live.state, key, asked, now())
+    content, entry = await desk.parts.in_thread(answered)
+    await desk.parts.remember(entry)
+    model = desk.parts.live.state().scorer.model
+    titles = {head: title_of(model, head) for head in model.heads}
+    template = "what_if_result.html.jinja" if PART in request.headers else "what_if.html.jinja"
+    return page(request, template, project_id=project_id, found=content, titles=titles)
+
+
+def _changes(fields: Mapping[str, str]) -> list[Change]:
+    """The changes whose boxes are ticked, with their numbers."""
+    chosen = []
+    for code in (name.removeprefix("do_") for name in fields if name.startswith("do_")):
+        text = fields.get(f"percent_{code}")
+        chosen.append(Change(change=code[:64], percent=None if text is None else _number(text)))
+    if not chosen:
+        raise InvalidInput(
+            zh="请至少勾选一项可作的变更。", en="Tick at least one change that can be made.", field="changes"
+        )
+    return chosen
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInput(
+            zh="比例应为数字。", en="The percentage must be a number.", field="percent"
+        ) from None
+
+
+PAGES = (Page("/sites/{project_id}/what-if", _what_if, methods=("POST",)),)
