@@ -36,7 +36,9 @@ def ledger_tables(metadata: sa.MetaData) -> None:
     """What was answered: a row a call, its projects in blocks, and the names of the features kept as numbers.
 
     `kind` is the call's name and `asked` its request, as JSON, without projects and `as_of`; `store_loaded_at`
-    is when the newest of the records that it saw was stored, missing for an empty store. Times are Shanghai wall time.
+    is when the newest of the records that it saw was stored, missing for an empty store. `grading_run` and
+    `grade_decision` are the numbers of the newest run and person's decision that it saw, 0 for none, missing in calls of
+    before they were told. Times are Shanghai wall time.
 
     A block holds the call's projects from place `first` on, counted from 0. A row a project with an index by
     project would be written all over that index: ten thousand pages for a call of ten thousand. `project_ids` is
@@ -64,6 +66,8 @@ def ledger_tables(metadata: sa.MetaData) -> None:
         sa.Column("catalogue_hash", sa.Text, nullable=False),
         sa.Column("store_version", sa.BigInteger, nullable=False),
         sa.Column("store_loaded_at", sa.DateTime),
+        sa.Column("grading_run", sa.BigInteger),
+        sa.Column("grade_decision", sa.BigInteger),
         sa.Column("siterisk_version", sa.Text, nullable=False),
     )
     projects, rows = (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -93,6 +94,11 @@ def message_in(body: bytes, kind: type[Message]) -> Message:
         return kind.model_validate_json(body)
     except ValidationError as error:
         raise invalid_request(error) from None
+
+
+def json_answer(content: Any) -> Response:
+    """The content as JSON; quicker for ten thousand results than Python's own writer."""
+    return Response(to_json(content), media_type="application/json")
 
 
 def _match(route: Route, scope: Scope) -> Match | None:

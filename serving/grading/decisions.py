@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,9 @@ import pandas as pd
 from serving.grading.colours import NAMES, RANK, colour_ranks
 from serving.grading.frequency import REACHED
 from serving.grading.site_grades import CONFIRMED, NOT_NEEDED, PENDING, REFUSED
+
+Site = Mapping[str, Any] | pd.Series
+"""What a run says of a site, by the names of its columns."""
 
 CONFIRM, REFUSE = "CONFIRM", "REFUSE"
 DECISIONS = (CONFIRM, REFUSE)
@@ -26,6 +29,7 @@ class Decision:
     """One person's word on one site, in force from `decided_on`.
 
     `about` is what the person saw waiting: the colour, and the better one proposed (None: the colour itself waits).
+    `recorded_at` is when it came on file; None where it has not yet.
     """
 
     project_id: str
@@ -34,9 +38,15 @@ class Decision:
     reason: str
     decided_on: pd.Timestamp
     about: tuple[str, str | None]
+    recorded_at: pd.Timestamp | None = None
+
+    def is_known_at(self, moment: pd.Timestamp) -> bool:
+        """Whether it was on file, and in force, at a moment."""
+        on_file = self.recorded_at is not None and self.recorded_at <= moment
+        return on_file and self.decided_on <= moment
 
 
-def waiting_at(site: pd.Series) -> tuple[str, str | None]:
+def waiting_at(site: Site) -> tuple[str, str | None]:
     """What a decision about the site, as it is now, is about."""
     proposed = site["proposed_colour"]
     return str(site["colour"]), None if pd.isna(proposed) else str(proposed)
@@ -55,18 +65,29 @@ def with_decisions(grades: pd.DataFrame, decisions: Iterable[Decision]) -> pd.Da
     """
     decided = grades.copy()
     rows = {project: row for row, project in enumerate(decided["project_id"].tolist())}
+    by_site: dict[str, list[Decision]] = {}
     for one in decisions:
-        row = rows.get(one.project_id)
-        if row is None or decided.at[row, "confirmation"] != PENDING:
-            continue
-        if waiting_at(decided.iloc[row]) != one.about:
-            continue
-        for column, value in _after(decided.iloc[row], one).items():
-            decided.loc[row, column] = value
+        by_site.setdefault(one.project_id, []).append(one)
+    for project_id in by_site.keys() & rows.keys():
+        row = rows[project_id]
+        before = {str(name): value for name, value in decided.iloc[row].items()}
+        after = after_decisions(before, by_site[project_id])
+        for column, value in after.items():
+            if value is not before[column]:
+                decided.loc[row, column] = value
     return decided
 
 
-def _after(site: pd.Series, one: Decision) -> dict[str, Any]:
+def after_decisions(site: Mapping[str, Any], decisions: Iterable[Decision]) -> dict[str, Any]:
+    """One site after the decisions about it, in their order (see `with_decisions`)."""
+    decided = dict(site)
+    for one in decisions:
+        if decided["confirmation"] == PENDING and waiting_at(decided) == one.about:
+            decided |= _after(decided, one)
+    return decided
+
+
+def _after(site: Site, one: Decision) -> dict[str, Any]:
     """What the decision changes of the site."""
     by = {"decided_by": one.person, "decided_on": one.decided_on}
     if pd.notna(site["proposed_colour"]):
@@ -87,15 +108,13 @@ def _after(site: pd.Series, one: Decision) -> dict[str, Any]:
     return by | refused | _moved(NAMES[max(back, asked)], site, one.decided_on, REFUSED_RAISE, said)
 
 
-def cannot_be_refused(site: pd.Series) -> bool:
+def cannot_be_refused(site: Site) -> bool:
     """Whether an override asks for the colour: then the record is to be corrected, not the grade."""
     asked = site["override_colour"]
     return bool(pd.isna(site["proposed_colour"]) and pd.notna(asked) and asked == site["colour"])
 
 
-def _moved(
-    colour: str, site: pd.Series, day: pd.Timestamp, rule: str, confirmation: str
-) -> dict[str, object]:
+def _moved(colour: str, site: Site, day: pd.Timestamp, rule: str, confirmation: str) -> dict[str, object]:
     """The site in another, better colour from that day on."""
     zh, en = WORDS[rule]
     left = {column: pd.NaT for code, column in REACHED.items() if RANK[code] > RANK[colour]}
