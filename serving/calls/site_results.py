@@ -150,7 +150,7 @@ def _frequency(site: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _day(value: dt.date | None) -> str | None:
-    return None if pd.isna(value) else f"{value:%Y-%m-%d}"
+    return None if value is None else value.isoformat()[:10]
 
 
 def _reasons(

@@ -30,8 +30,7 @@ class RunGrades:
     def __init__(self, note: RunNote, passport: Mapping[str, Any], grades: pd.DataFrame) -> None:
         self.note, self.passport = note, passport
         self._rows = {site: row for row, site in enumerate(grades["project_id"].tolist())}
-        plain = grades[list(COLUMNS)].astype(object)
-        self._columns = {name: plain[name].where(plain[name].notna(), None).tolist() for name in COLUMNS}
+        self._columns = {name: _plain(grades[name]) for name in COLUMNS}
         self._risks = {
             name.removeprefix("risk_"): grades[name].to_numpy()
             for name in map(str, grades.columns)
@@ -103,6 +102,13 @@ class KnownRuns:
     def _note_at(self, moment: pd.Timestamp) -> RunNote | None:
         day = moment.date()
         return next((one for one in self._notes if one.day <= day and one.made_at <= moment), None)
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    """The values, days as dates and what is missing as None."""
+    values = column.dt.date if column.dtype.kind == "M" else column
+    plain = values.astype(object)
+    return plain.where(plain.notna(), None).tolist()
 
 
 def _by_site(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:

@@ -113,7 +113,7 @@ class Reasons:
         fitted = self.model.fitted[head]
         risk = expit(fitted.slope * log_odds + fitted.intercept)
         without = expit(fitted.slope * (log_odds[:, None] - beside) + fitted.intercept)
-        values = self._values(matrix)
+        values = self.model.features_of(matrix)
         site = _Parts(values, self.similar.medians[kind], beside, risk[:, None] - without)
         return [
             [_reason(features[place], site, row, place) for place in order]
@@ -127,9 +127,8 @@ class Reasons:
         """
         features = self.catalogue.named(self.model.feature_names)
         _, beside = self._beside(matrix, head, self.similar.rows(matrix))
-        sizes, values = np.abs(beside), self._values(matrix)
-        order = np.argsort(-sizes, axis=1, kind="stable")[:, :most]
-        whole = sizes.sum(axis=1)
+        sizes, values = np.abs(beside), self.model.features_of(matrix)
+        order, whole = _largest(sizes, most), sizes.sum(axis=1)
         return [
             [
                 {
@@ -150,16 +149,11 @@ class Reasons:
         self, matrix: pd.DataFrame, head: str, kind: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The log-odds of each row, and what each feature adds to them beside similar sites; 0 where it is no reason."""
-        told = self.model.contributions(matrix, head).to_numpy(
-            "float64"
-        )  # the last column is what is expected
+        told = self.model.parts(matrix, head)
         beside = told[:, :-1] - self.similar.added[head][kind]
         told_of = [one.in_reasons for one in self.catalogue.named(self.model.feature_names)]
         beside[:, np.flatnonzero(~np.array(told_of))] = 0.0
         return told.sum(axis=1), beside
-
-    def _values(self, matrix: pd.DataFrame) -> NDArray[np.float64]:
-        return matrix[list(self.model.feature_names)].to_numpy("float64")
 
 
 class _Parts(NamedTuple):
@@ -205,6 +199,19 @@ def _parts(model: RiskModel, matrix: pd.DataFrame, head: str) -> NDArray[np.floa
 
 def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return pd.DataFrame(values).median().to_numpy()
+
+
+def _largest(sizes: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """The places of the largest of each row, the largest first, and of equal ones the first.
+
+    >>> _largest(np.array([[0.1, 0.3, 0.0, 0.3]]), 3).tolist()
+    [[1, 3, 0]]
+    """
+    left, places = sizes.copy(), []
+    for _ in range(most):
+        places.append(left.argmax(axis=1))
+        left[np.arange(len(left)), places[-1]] = -1.0
+    return np.stack(places, axis=1)
 
 
 def _strongest(parts: NDArray[np.float64], most: int) -> list[list[int]]:
