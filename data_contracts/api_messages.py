@@ -19,6 +19,7 @@ from data_contracts.grade_messages import (
     GradingRunTold,
     ShortReason,
 )
+from data_contracts.response_messages import DecisionResponse
 
 MOST_PROJECTS = 10_000
 LONGEST_ID = 64
@@ -203,6 +204,9 @@ class DecisionAnswer(BaseModel):
     result: SiteRisk
     features: dict[str, float | None] | None = Field(
         description="当时的特征值；项目未知时为空。 The feature values it rests on; null for an unknown project."
+    )
+    responses: list[DecisionResponse] = Field(
+        description="此后的确认、调整与异议。 Confirmations, overrides and objections since."
     )
 
 

@@ -45,6 +45,9 @@ def ledger_tables(metadata: sa.MetaData) -> None:
     a JSON list that SQL can search, and has an index where it names one project. `answers` are the results as they
     were given, a JSON list; `features` are float64, little-endian, feature by feature in the order of the catalogue's
     names, NaN throughout for a project that was not on file, missing if none was. Both are compressed by Zstandard.
+
+    A response is what a person or a firm said of a decision: CONFIRM, REFUSE, OVERRIDE or OBJECTION; `entry_id` is the
+    number of the person's decision about the grade that it made, missing for an objection.
     """
     sa.Table(
         "ledger_catalogues",
@@ -69,6 +72,21 @@ def ledger_tables(metadata: sa.MetaData) -> None:
         sa.Column("grading_run", sa.BigInteger),
         sa.Column("grade_decision", sa.BigInteger),
         sa.Column("siterisk_version", sa.Text, nullable=False),
+    )
+    sa.Table(
+        "decision_responses",
+        metadata,
+        sa.Column("response_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("decision_id", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("key_id", sa.Text, nullable=False),
+        sa.Column("person", sa.Text),
+        sa.Column("enterprise_id", sa.Text),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("to_colour", sa.Text),
+        sa.Column("entry_id", sa.BigInteger),
+        sa.Column("recorded_at", sa.DateTime, nullable=False),
+        sa.Index("decision_responses_by_decision", "decision_id"),
     )
     projects, rows = (
         sa.Column("project_ids", sa.Text, nullable=False),

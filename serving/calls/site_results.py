@@ -118,13 +118,7 @@ def _data_quality(states: Mapping[str, Floats]) -> list[dict[str, Any] | None]:
 def _dynamic_grade(site: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if site is None:
         return None
-    return {
-        "colour": site["colour"],
-        "since": _day(site["colour_since"]),
-        "confirmation": site["confirmation"],
-        "proposed_colour": site["proposed_colour"],
-        "decided_by": site["decided_by"],
-        "decided_on": _day(site["decided_on"]),
+    return grade_state(site) | {
         "rule": {
             "code": site["rule"],
             "zh": site["rule_zh"],
@@ -135,6 +129,18 @@ def _dynamic_grade(site: Mapping[str, Any] | None) -> dict[str, Any] | None:
             "reference": site["reference"],
             "on": _day(site[RULE_ON]),
         },
+    }
+
+
+def grade_state(site: Mapping[str, Any]) -> dict[str, Any]:
+    """Colour and confirmation of a site, by the names of a run's columns, as a GradeState."""
+    return {
+        "colour": site["colour"],
+        "since": _day(site["colour_since"]),
+        "confirmation": site["confirmation"],
+        "proposed_colour": site["proposed_colour"],
+        "decided_by": site["decided_by"],
+        "decided_on": _day(site["decided_on"]),
     }
 
 

@@ -67,7 +67,7 @@ class GradeStore:
         """Keep a run in one transaction; its number. One for a day that has a run is kept beside it."""
         runs = store_table(GRADING_RUNS)
         with connected(self.engine) as connection, writing(connection):
-            run_id = _next(connection, runs.c.run_id)
+            run_id = next_number(connection, runs.c.run_id)
             passport = json.dumps(run.passport, ensure_ascii=False, default=str)
             row = {
                 "run_id": run_id,
@@ -130,25 +130,8 @@ class GradeStore:
 
     def decide_all(self, run: StoredRun, decided: Sequence[Decision], recorded_at: pd.Timestamp) -> None:
         """Keep decisions about sites of a run, all or none."""
-        table = store_table(GRADE_CONFIRMATIONS)
         with connected(self.engine) as connection, writing(connection):
-            first = _next(connection, table.c.entry_id)
-            rows = [
-                {
-                    "entry_id": first + place,
-                    "run_id": run.run_id,
-                    "project_id": one.project_id,
-                    "colour": one.about[0],
-                    "proposed_colour": one.about[1],
-                    "decision": one.decision,
-                    "person": one.person,
-                    "reason": one.reason,
-                    "decided_on": one.decided_on.date(),
-                    "recorded_at": recorded_at.to_pydatetime(),
-                }
-                for place, one in enumerate(decided)
-            ]
-            connection.execute(table.insert(), rows)
+            keep_decisions(connection, run.run_id, decided, recorded_at)
 
     def decisions(self, run: StoredRun, until: dt.date) -> list[Decision]:
         """What persons decided up to a day about the runs of this one's day, in the order recorded."""
@@ -170,9 +153,18 @@ class GradeStore:
                 pd.Timestamp(row["decided_on"]),
                 (row["colour"], row["proposed_colour"]),
                 pd.Timestamp(row["recorded_at"]),
+                row["to_colour"],
             )
             for row in self._rows(asked.order_by(table.c.entry_id))
         ]
+
+    def decisions_since(self, moment: dt.datetime | None) -> dict[str, int]:
+        """How many decisions of each kind came on file after a moment; None: in all."""
+        table = store_table(GRADE_CONFIRMATIONS)
+        asked = sa.select(table.c.decision, sa.func.count().label("count")).group_by(table.c.decision)
+        if moment is not None:
+            asked = asked.where(table.c.recorded_at > moment)
+        return {row["decision"]: row["count"] for row in self._rows(asked)}
 
     def needed_run(self, day: dt.date) -> StoredRun:
         """As `newest_run`; NotFound where there is none."""
@@ -190,7 +182,34 @@ class GradeStore:
             return [dict(row) for row in connection.execute(asked).mappings()]
 
 
-def _next(connection: sa.Connection, number: sa.Column[Any]) -> int:
+def keep_decisions(
+    connection: sa.Connection, run_id: int, decided: Sequence[Decision], recorded_at: pd.Timestamp
+) -> int:
+    """Add decisions about sites of a run in a transaction that holds the store's lock; the number of the first."""
+    table = store_table(GRADE_CONFIRMATIONS)
+    first = next_number(connection, table.c.entry_id)
+    rows = [
+        {
+            "entry_id": first + place,
+            "run_id": run_id,
+            "project_id": one.project_id,
+            "colour": one.about[0],
+            "proposed_colour": one.about[1],
+            "to_colour": one.to_colour,
+            "decision": one.decision,
+            "person": one.person,
+            "reason": one.reason,
+            "decided_on": one.decided_on.date(),
+            "recorded_at": recorded_at.to_pydatetime(),
+        }
+        for place, one in enumerate(decided)
+    ]
+    connection.execute(table.insert(), rows)
+    return first
+
+
+def next_number(connection: sa.Connection, number: sa.Column[Any]) -> int:
+    """One more than the highest there is; the caller holds the store's lock."""
     return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.max(number), 0))) or 0) + 1
 
 
