@@ -10,7 +10,7 @@ from starlette.routing import Route
 from data_contracts.errors import SiteriskError
 from serving.access.doorkeeper import OPEN
 from serving.access.keys import Role
-from serving.calls import assess, decisions, grades, records, replay, responses, what_if
+from serving.calls import assess, decisions, grades, in_force, records, replay, responses, what_if
 from serving.calls.call import EVERY_ROLE, MAY_SCORE, Call, CallBook
 from serving.calls.description import description, docs_page, docs_style
 from serving.http_errors import error_answer
@@ -26,6 +26,7 @@ EVERY_CALL: tuple[Call, ...] = (
     *decisions.CALLS,
     *responses.CALLS,
     *replay.CALLS,
+    *in_force.CALLS,
 )
 _METRICS_ROLES: frozenset[Role] = frozenset({"report", "administer"})
 _BESIDE = dict.fromkeys((*OPEN, "/", "/v1/docs", "/v1/docs.css", "/v1/openapi.json"), EVERY_ROLE) | {

@@ -31,7 +31,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Call:
     """One call; `path` is below /v1, its `{parameters}` are texts that `parameters` describes.
 
-    `refusals` are the statuses it may answer beside 200 and those that every call may (see `description`).
+    `refusals` are the statuses it may answer beside 200 and those that every call may (see `description`). A `tagged`
+    answer has an ETag.
     """
 
     method: Literal["GET", "POST"]
@@ -45,6 +46,7 @@ class Call:
     roles: frozenset[Role] = EVERY_ROLE
     parameters: tuple[tuple[str, str], ...] = ()
     refusals: tuple[str, ...] = ()
+    tagged: bool = False
 
     @property
     def route(self) -> Route:
