@@ -10,6 +10,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from data_contracts.grade_messages import (
+    EXAMPLE_BASIS,
+    EXAMPLE_GRADES,
+    DataQuality,
+    DynamicGrade,
+    Frequency,
+    GradingRunTold,
+    ShortReason,
+)
+from data_contracts.response_messages import DecisionResponse
+
 MOST_PROJECTS = 10_000
 LONGEST_ID = 64
 
@@ -27,7 +38,7 @@ class GradesRequest(BaseModel):
             "examples": [
                 {"project_ids": ["P000017", "P000042"], "as_of": None},
                 {"project_ids": ["P000017"], "as_of": "2026-03-01"},
-                {"project_ids": ["P000017"], "as_of": "2026-03-01T08:00:00+08:00"},
+                {"project_ids": ["P000017"], "as_of": "2026-03-01T08:00:00+08:00", "reasons": True},
             ]
         },
     )
@@ -46,10 +57,15 @@ class GradesRequest(BaseModel):
         description="只使用此刻已入库的信息；仅写日期表示上海时间当日零点；空值表示现在。 "
         "Only what was on file then is used; a bare date is 00:00 of that day in Shanghai; null is now.",
     )
+    reasons: bool = Field(
+        default=False,
+        title="主要依据 / reasons",
+        description="是否附各目标最主要的依据。 Whether each result brings the strongest reasons of each head.",
+    )
 
 
 class SiteRisk(BaseModel):
-    """The risks of one project at `as_of`."""
+    """The risks and grades of one project at `as_of`. Fields with a default are missing in answers of earlier versions."""
 
     project_id: str
     status: SiteStatus = Field(
@@ -63,8 +79,34 @@ class SiteRisk(BaseModel):
     )
     percentile: dict[str, float | None] = Field(
         title="百分位 / percentile",
-        description="as_of 当日零点全部在建项目中风险不高于本项目的百分比。 "
-        "Per cent of the sites active at 00:00 of the day of `as_of` whose risk is not higher.",
+        description="评级中风险不高于本项目的在建项目百分比（见 grading_run）。 "
+        "Per cent of the sites of the grading run whose risk is not higher; see `grading_run` for where there is none.",
+    )
+    data_quality: DataQuality | None = Field(
+        default=None,
+        title="数据质量 / quality of data",
+        description="未知项目为空。 Null for an unknown project.",
+    )
+    inherent_grade: int | None = Field(
+        default=None,
+        title="固有风险等级 / inherent grade",
+        description="1 至 5；关键信息不足时为空。 1 to 5; null where key facts are not on file.",
+    )
+    dynamic_grade: DynamicGrade | None = Field(
+        default=None,
+        title="动态风险等级 / dynamic grade",
+        description="非在建、首次评级以前、或评级后新开工的项目为空。 Null for a site that is not active, before the first run, and "
+        "for one that no run knows yet.",
+    )
+    frequency: Frequency | None = Field(
+        default=None,
+        title="检查频次 / frequency",
+        description="无评级时为空。 Null where no run has set it.",
+    )
+    reasons: dict[str, list[ShortReason]] | None = Field(
+        default=None,
+        title="主要依据 / reasons",
+        description="各目标最强的至多三项；未要求时为空。 Up to three of each head, the strongest first; null unless asked for.",
     )
     model_version: str
     as_of: str
@@ -80,24 +122,48 @@ class SiteRisk(BaseModel):
     )
 
 
-class GradesAnswer(BaseModel):
+class PolicyInForce(BaseModel):
+    """Which policy of a kind was in force on the day of `as_of`."""
+
+    valid_from: str
+    sha256: str
+
+
+class AnswerBasis(BaseModel):
+    """What an answer rests on: moment, model, catalogue, policies, grading run, records."""
+
+    as_of: str = Field(description="认知时点，含时区。 The knowledge time used, with offset.")
+    model_version: str = Field(description="模型版本。 Which model answered.")
+    catalogue_version: str = Field(description="特征目录版本。 Version of the feature catalogue.")
+    catalogue_hash: str = Field(description="特征目录摘要。 Digest of the feature catalogue.")
+    policies: dict[str, PolicyInForce | None] = Field(
+        description="as_of 当日有效的政策文件；空值表示当时尚无。 The policies in force then; null before the first one."
+    )
+    grading_run: GradingRunTold | None = Field(
+        description="as_of 时有效的每日评级；尚无则为空。 The grading run that counts then; null before the first one."
+    )
+    store_version: int = Field(
+        description="本次计算所见的记录库版本号。 The record store's version that the answer has seen."
+    )
+
+
+class GradesAnswer(AnswerBasis):
     """One result for each id asked for, in the order asked."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {
-                    "as_of": "2026-03-01T00:00:00+08:00",
-                    "model_version": "3f9c0a1b2d4e",
-                    "store_version": 17,
+                EXAMPLE_BASIS
+                | {
                     "results": [
                         {
                             "project_id": "P000017",
                             "status": "ACTIVE",
                             "risks": {"accident": 0.0061, "defect": 0.0243, "hazard": 0.1184},
                             "percentile": {"accident": 71.2, "defect": 40.5, "hazard": 88.0},
+                            **EXAMPLE_GRADES,
                             "model_version": "3f9c0a1b2d4e",
-                            "as_of": "2026-03-01T00:00:00+08:00",
+                            "as_of": "2026-03-01T09:30:00+08:00",
                             "facts_latest_recorded_at": "2026-02-27T16:20:00+08:00",
                             "decision_id": "019c0a5e7b30a1b2c3d4e5f6a70000",
                         },
@@ -106,8 +172,9 @@ class GradesAnswer(BaseModel):
                             "status": "UNKNOWN",
                             "risks": {"accident": None, "defect": None, "hazard": None},
                             "percentile": {"accident": None, "defect": None, "hazard": None},
+                            **dict.fromkeys(EXAMPLE_GRADES),
                             "model_version": "3f9c0a1b2d4e",
-                            "as_of": "2026-03-01T00:00:00+08:00",
+                            "as_of": "2026-03-01T09:30:00+08:00",
                             "facts_latest_recorded_at": None,
                             "decision_id": "019c0a5e7b30a1b2c3d4e5f6a70001",
                         },
@@ -117,19 +184,7 @@ class GradesAnswer(BaseModel):
         }
     )
 
-    as_of: str = Field(description="认知时点，含时区。 The knowledge time used, with offset.")
-    model_version: str = Field(description="模型版本。 Which model answered.")
-    store_version: int = Field(
-        description="本次计算所见的记录库版本号。 The record store's version that the answer has seen."
-    )
     results: list[SiteRisk]
-
-
-class PolicyInForce(BaseModel):
-    """Which policy of a kind was in force on the day of `as_of`."""
-
-    valid_from: str
-    sha256: str
 
 
 class DecisionAnswer(BaseModel):
@@ -149,6 +204,9 @@ class DecisionAnswer(BaseModel):
     result: SiteRisk
     features: dict[str, float | None] | None = Field(
         description="当时的特征值；项目未知时为空。 The feature values it rests on; null for an unknown project."
+    )
+    responses: list[DecisionResponse] = Field(
+        description="此后的确认、调整与异议。 Confirmations, overrides and objections since."
     )
 
 

@@ -25,7 +25,8 @@ def grade_tables(metadata: sa.MetaData) -> None:
     """Runs, their sites, and what persons decided about them.
 
     Of two runs for a day the one with the higher `run_id` counts. `passport` is JSON; so are `risks`: for each
-    head its risk and percentile, whatever heads the model had.
+    head its risk and percentile, whatever heads the model had. A decision names what the person saw (`colour`,
+    `proposed_colour`) and, where an inspector set a colour, `to_colour`.
     """
     sa.Table(
         GRADING_RUNS,
@@ -54,6 +55,7 @@ def grade_tables(metadata: sa.MetaData) -> None:
         sa.Column("project_id", sa.Text, nullable=False),
         sa.Column("colour", sa.Text, nullable=False),
         sa.Column("proposed_colour", sa.Text),
+        sa.Column("to_colour", sa.Text),
         sa.Column("decision", sa.Text, nullable=False),
         sa.Column("person", sa.Text, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),

@@ -38,6 +38,11 @@ class Policy:
     def covers(self, day: date) -> bool:
         return self.valid_from <= day and (self.valid_until is None or day < self.valid_until)
 
+    def plain_content(self) -> dict[str, Any]:
+        """The content as it was written, without the lines."""
+        plain: dict[str, Any] = _plain(self.content)
+        return plain
+
 
 @dataclass(frozen=True)
 class PolicyFile:
@@ -61,6 +66,25 @@ class PolicyFile:
             f"Add an entry to {self.name}.yaml, or ask for another day.",
             field="as_of",
         )
+
+    def told_on(self, day: date) -> dict[str, Any]:
+        """What is told of the policy in force on `day`, without its content; raises PolicyUndefined."""
+        policy = self.policy_on(day)
+        return {
+            "title_zh": self.title_zh,
+            "title_en": self.title_en,
+            "valid_from": str(policy.valid_from),
+            "valid_until": None if policy.valid_until is None else str(policy.valid_until),
+            "reference": policy.reference,
+            "trust": policy.trust,
+            "sha256": self.sha256,
+        }
+
+
+def _plain(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {str(word): _plain(value) for word, value in content.items() if word != LINE}
+    return [_plain(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def policy_on(name: str, day: date) -> Policy:

@@ -36,13 +36,18 @@ def ledger_tables(metadata: sa.MetaData) -> None:
     """What was answered: a row a call, its projects in blocks, and the names of the features kept as numbers.
 
     `kind` is the call's name and `asked` its request, as JSON, without projects and `as_of`; `store_loaded_at`
-    is when the newest of the records that it saw was stored, missing for an empty store. Times are Shanghai wall time.
+    is when the newest of the records that it saw was stored, missing for an empty store. `grading_run` and
+    `grade_decision` are the numbers of the newest run and person's decision that it saw, 0 for none, missing in calls of
+    before they were told. Times are Shanghai wall time.
 
     A block holds the call's projects from place `first` on, counted from 0. A row a project with an index by
     project would be written all over that index: ten thousand pages for a call of ten thousand. `project_ids` is
     a JSON list that SQL can search, and has an index where it names one project. `answers` are the results as they
     were given, a JSON list; `features` are float64, little-endian, feature by feature in the order of the catalogue's
     names, NaN throughout for a project that was not on file, missing if none was. Both are compressed by Zstandard.
+
+    A response is what a person or a firm said of a decision: CONFIRM, REFUSE, OVERRIDE or OBJECTION; `entry_id` is the
+    number of the person's decision about the grade that it made, missing for an objection.
     """
     sa.Table(
         "ledger_catalogues",
@@ -64,7 +69,24 @@ def ledger_tables(metadata: sa.MetaData) -> None:
         sa.Column("catalogue_hash", sa.Text, nullable=False),
         sa.Column("store_version", sa.BigInteger, nullable=False),
         sa.Column("store_loaded_at", sa.DateTime),
+        sa.Column("grading_run", sa.BigInteger),
+        sa.Column("grade_decision", sa.BigInteger),
         sa.Column("siterisk_version", sa.Text, nullable=False),
+    )
+    sa.Table(
+        "decision_responses",
+        metadata,
+        sa.Column("response_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("decision_id", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("key_id", sa.Text, nullable=False),
+        sa.Column("person", sa.Text),
+        sa.Column("enterprise_id", sa.Text),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("to_colour", sa.Text),
+        sa.Column("entry_id", sa.BigInteger),
+        sa.Column("recorded_at", sa.DateTime, nullable=False),
+        sa.Index("decision_responses_by_decision", "decision_id"),
     )
     projects, rows = (
         sa.Column("project_ids", sa.Text, nullable=False),

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from data_contracts.api_messages import LONGEST_ID, ProjectId, SiteRisk
+from data_contracts.api_messages import LONGEST_ID, AnswerBasis, ProjectId, SiteRisk
+from data_contracts.grade_messages import EXAMPLE_BASIS, EXAMPLE_GRADES
 from data_contracts.record_messages import Cell, Heading, Remark
 
 MOST_CHANGES = 50
@@ -113,23 +114,23 @@ _EXAMPLE_RISK: dict[str, JsonValue] = {
     "status": "ACTIVE",
     "risks": {"accident": 0.0061, "defect": 0.0243, "hazard": 0.1184},
     "percentile": {"accident": 71.2, "defect": 40.5, "hazard": 88.0},
+    **EXAMPLE_GRADES,
+    "reasons": None,
     "model_version": "3f9c0a1b2d4e",
-    "as_of": "2026-03-01T00:00:00+08:00",
+    "as_of": "2026-03-01T09:30:00+08:00",
     "facts_latest_recorded_at": "2026-02-27T16:20:00+08:00",
     "decision_id": "019c0a5e7b30a1b2c3d4e5f6a70000",
 }
 
 
-class WhatIfAnswer(BaseModel):
+class WhatIfAnswer(AnswerBasis):
     """The grade as it is, the grade as it would be, and what makes the difference."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {
-                    "as_of": "2026-03-01T00:00:00+08:00",
-                    "model_version": "3f9c0a1b2d4e",
-                    "store_version": 17,
+                EXAMPLE_BASIS
+                | {
                     "before": _EXAMPLE_RISK,
                     "after": _EXAMPLE_RISK
                     | {
@@ -148,7 +149,7 @@ class WhatIfAnswer(BaseModel):
                             "row": {
                                 "violation_id": "V2026-00815",
                                 "found_on": "2026-02-20",
-                                "recorded_at": "2026-03-01T00:00:00+08:00",
+                                "recorded_at": "2026-03-01T09:30:00+08:00",
                                 "project_id": "P000017",
                                 "severity": "serious",
                                 "rectified_on": "2026-03-01",
@@ -170,11 +171,6 @@ class WhatIfAnswer(BaseModel):
         }
     )
 
-    as_of: str = Field(description="认知时点，含时区。 The knowledge time used, with offset.")
-    model_version: str = Field(description="模型版本。 Which model answered.")
-    store_version: int = Field(
-        description="本次计算所见的记录库版本号。 The record store's version that the answer has seen."
-    )
     before: SiteRisk = Field(description="按现有记录的结果。 What the record gives as it is.")
     after: SiteRisk = Field(
         description="假设变更入库后的结果；百分位仍与现有记录下的全市比较。 What it would give with the rows recorded; "
@@ -260,21 +256,21 @@ class AssessedRow(BaseModel):
     remarks: list[Remark]
 
 
-class AssessAnswer(BaseModel):
+class AssessAnswer(AnswerBasis):
     """A grade for a project that is not on record; nothing of it was stored but the answer itself."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {
-                    "as_of": "2026-03-01T09:30:00+08:00",
-                    "model_version": "3f9c0a1b2d4e",
-                    "store_version": 17,
+                EXAMPLE_BASIS
+                | {
                     "result": _EXAMPLE_RISK
                     | {
                         "project_id": "SQ2026-0042",
                         "status": "NOT_STARTED",
-                        "as_of": "2026-03-01T09:30:00+08:00",
+                        "inherent_grade": 4,
+                        "dynamic_grade": None,
+                        "frequency": None,
                     },
                     "inherent_grade": 4,
                     "rows": [],
@@ -284,11 +280,6 @@ class AssessAnswer(BaseModel):
         }
     )
 
-    as_of: str = Field(description="认知时点，含时区。 The knowledge time used, with offset.")
-    model_version: str = Field(description="模型版本。 Which model answered.")
-    store_version: int = Field(
-        description="本次计算所见的记录库版本号。 The record store's version that the answer has seen."
-    )
     result: SiteRisk
     inherent_grade: int | None = Field(
         description="固有风险等级；关键信息不足时为空。 The inherent grade, 1 to 5; null where key facts are missing."

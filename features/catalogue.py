@@ -34,7 +34,7 @@ class Catalogue:
     rules: Mapping[str, FactRule]
     hash: str
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The features a model may use, in the order of the matrix's columns."""
         return tuple(feature.name for feature in self.features if feature.in_model)
@@ -44,13 +44,17 @@ class Catalogue:
         """How each model feature is computed, as a digest; see `features.computations`."""
         return computations(self)
 
+    @cached_property
+    def _by_name(self) -> Mapping[str, Feature]:
+        return {feature.name: feature for feature in self.features}
+
     def feature(self, name: str) -> Feature:
         """The feature called `name`; raises NotFound for any other name, with the nearest there are."""
         return self.named([name])[0]
 
     def named(self, names: Sequence[str]) -> tuple[Feature, ...]:
         """The features of these names; raises NotFound that tells every name there is not, with the nearest."""
-        found = {feature.name: feature for feature in self.features if feature.name in names}
+        found = self._by_name
         absent = [name for name in dict.fromkeys(names) if name not in found]
         if absent:
             near = {name: _nearest(name, self.features) for name in absent}

@@ -58,6 +58,7 @@ class FactIndex:
         self._fed = FedChanges.none()
         self.steps = _all_steps(catalogue, policies)
         self._plans: dict[tuple[str, ...], Plan] = {}
+        self._headings: dict[tuple[str, ...], pd.Index] = {}
         whole = [one.tables(catalogue.rules) for one in curves.numbers if not one.by_keeper]
         self._whole = set[str]().union(*whole)
         self._feeding = threading.Lock()
@@ -159,7 +160,11 @@ class FactIndex:
 
     def values(self, names: Sequence[str], project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """As `matrix`, for the features named, those kept from models included."""
-        return pd.DataFrame(self.cells(names, project_ids, as_of), columns=list(names), copy=False)
+        asked = tuple(names)
+        if asked not in self._headings:  # to make one takes longer than to look up a row
+            self._headings[asked] = pd.Index(asked)
+        cells = self.cells(names, project_ids, as_of)
+        return pd.DataFrame(cells, columns=self._headings[asked], copy=False)
 
     def cells(self, names: Sequence[str], project_ids: Sequence[str], as_of: Any) -> Floats:
         """As `values`, as a plain array (rows, names) laid out by column: what a single request needs."""

@@ -1,8 +1,8 @@
-"""The records and the champion as a worker holds them, kept as new as the store and the pointer.
+"""The records, the grading runs and the champion as a worker holds them, kept as new as the store and the pointer.
 
-A watching thread feeds the index with what the store has taken in since, and loads the model when the
-pointer names another; both are finished and tried before they are put in place, so a request sees one state,
-whole. Only a renaming, another store, or very many changes make the index be built again. A request that finds
+A watching thread feeds the index with what the store has taken in since, reads a new grading run or decision, and
+loads the model when the pointer names another; all are finished and tried before they are put in place, so a
+request sees one state, whole. Only a renaming, another store, or very many changes make the index be built again. A request that finds
 the store ahead of the index waits for it up to a second after the move was first seen; after that it is
 answered from the state there is, whose number it is told.
 """
@@ -19,12 +19,14 @@ from data_contracts.moments import now
 from data_contracts.record_store import StoreMark
 from features.catalogue import load_catalogue
 from serving.champion_watch import ChampionWatch
+from serving.grading.grade_store import GradeStore
+from serving.grading.known_runs import KnownRuns
 from serving.http_errors import NotReady, words_outside
 from serving.live_state import LiveState, Store, built_state, fed_state
 from serving.request_log import fault_of, request_log
 from training.risk_model import RiskModel
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 0.5
 LOOK_AGAIN_S = 3.0
 WAIT_FOR_RECORDS_S = 1.0
 
@@ -32,7 +34,7 @@ WAIT_FOR_RECORDS_S = 1.0
 class LiveRecords:
     """Holds the newest state and renews it in a thread of its own; `stop` ends the thread.
 
-    `looked` is called after each look at store and champion, about every second.
+    `looked` is called after each look at store and champion, twice a second.
     """
 
     def __init__(
@@ -64,6 +66,10 @@ class LiveRecords:
         self._look.set()
         self.champion.stop()
         self._thread.join(timeout=10)
+
+    def look(self) -> None:
+        """Have the thread look now, because something was written."""
+        self._look.set()
 
     def not_ready(self) -> SiteriskError | None:
         """Why no request can be answered; None when one can."""
@@ -142,21 +148,36 @@ class LiveRecords:
         model = self.champion.model()  # raises before an index is built for nothing
         if self._store is None:
             self._store = self._open_store()
-        mark = self._store.mark()
-        if held and held.mark == mark and model is held.scorer.model:
+        mark, runs = self._store.mark(), self._runs(held)
+        same_records = held is not None and held.mark == mark and model is held.scorer.model
+        if held and same_records and runs is held.runs:
             return
-        state = fed_state(held, self._store, mark, model) if held and model else None
+        if held and same_records:
+            state: LiveState | None = held
+        else:
+            state = fed_state(held, self._store, mark, model) if held and model else None
         if state is None:
             catalogue = held.scorer.index.catalogue if held else load_catalogue()
             state = built_state(self._store, mark, catalogue, self._tried_champion)
+            runs = self._runs(None)  # of another store, perhaps
         if self._store.mark(mark.version) != mark:
             return  # the store was replaced while it was read: look again
-        state.city_risks(now())
+        state = state.with_runs(runs).made_ready(now(), held)
         with self._changed:
             self._state = state
             self._changed.notify_all()
         version = state.scorer.model.version
-        self._log.info("records and model in place", store_version=mark.version, model_version=version)
+        told = {"store_version": mark.version, "model_version": version, **runs.mark._asdict()}
+        self._log.info("records and model in place", **told)
+
+    def _runs(self, held: LiveState | None) -> KnownRuns:
+        """The grading runs and decisions that there are now: those that are held, if they are the same."""
+        assert self._store is not None
+        grades = GradeStore(self._store.engine)
+        mark = grades.mark()
+        if held is not None and held.runs.mark == mark:
+            return held.runs
+        return KnownRuns(grades, mark, held.runs if held else None)
 
     def _tried_champion(self) -> RiskModel:
         """The champion, once it is tried: while that takes its time, an index can be built."""

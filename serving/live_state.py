@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import pandas as pd
+import sqlalchemy as sa
 
 from data_contracts.record_store import StoreMark
 from data_contracts.records import Records
 from features.catalogue import Catalogue
 from features.fact_index import FactIndex
 from serving.access.jurisdictions import Jurisdictions
+from serving.grading.known_runs import KnownRuns, RunGrades
 from serving.http_errors import NotReady
+from serving.kept_values import KeptValues
+from serving.reasons.day_reasons import similar_sites
+from serving.reasons.reasons import Reasons, Similar
 from serving.request_log import fault_of, request_log
 from serving.scorer import CityRisks, Scorer
 from training.risk_model import RiskModel
@@ -28,6 +31,9 @@ ROWS_FED_AT_MOST = 5_000  # of one look; more are quicker read with everything e
 class Store(Protocol):
     """What the service needs of the record store."""
 
+    @property
+    def engine(self) -> sa.Engine: ...
+
     def mark(self, version: int | None = None) -> StoreMark: ...
 
     def records(self, version: int) -> Records: ...
@@ -37,13 +43,18 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class LiveState:
-    """One state of records and model; everything in it belongs together."""
+    """One state of records, model and grading runs; everything in it belongs together.
+
+    `yardstick` is the state whose city projects are compared with; its own where none is given.
+    """
 
     scorer: Scorer
     mark: StoreMark
     jurisdictions: Jurisdictions
-    _days: OrderedDict[pd.Timestamp, CityRisks] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    runs: KnownRuns = field(default_factory=KnownRuns)
+    yardstick: LiveState | None = None
+    _days: KeptValues[pd.Timestamp, CityRisks] = field(default_factory=lambda: KeptValues(DAYS_KEPT))
+    _similar: KeptValues[pd.Timestamp, Similar | None] = field(default_factory=lambda: KeptValues(DAYS_KEPT))
 
     @property
     def store_version(self) -> int:
@@ -53,37 +64,73 @@ class LiveState:
         self, scorer: Scorer, mark: StoreMark, jurisdictions: Jurisdictions, since: pd.Timestamp
     ) -> LiveState:
         """The next state; days before `since`, the first moment that anything new was recorded, are as they were."""
-        with self._lock:
-            days = OrderedDict((day, risks) for day, risks in self._days.items() if day < since)
-        return LiveState(scorer, mark, jurisdictions, days)
+        days, similar = (kept.of_those(lambda day: day < since) for kept in (self._days, self._similar))
+        return LiveState(scorer, mark, jurisdictions, self.runs, None, days, similar)  # type: ignore[arg-type]
 
-    def supposing(self, rows: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> LiveState:
-        """A state in which typed rows by table are on file, too, for asking about `as_of`; this one takes no notice.
+    def with_runs(self, runs: KnownRuns) -> LiveState:
+        """The same records and model, with the grading runs and decisions that are known now."""
+        return replace(self, runs=runs)
 
-        Percentiles are against the city without the rows.
+    def supposing(self, rows: Mapping[str, pd.DataFrame]) -> LiveState:
+        """A state in which typed rows by table are on file, too; this one takes no notice.
+
+        Projects are compared with the city without the rows.
         """
         index, jurisdictions = self.scorer.index.supposing(rows), self.jurisdictions
         if "projects" in rows:
             jurisdictions = jurisdictions.with_rows(rows["projects"])
-        days = OrderedDict({as_of.normalize(): self.city_risks(as_of)})
-        return LiveState(Scorer(index, self.scorer.model), self.mark, jurisdictions, days)
+        return LiveState(
+            Scorer(index, self.scorer.model), self.mark, jurisdictions, self.runs, self.yardstick or self
+        )
+
+    def compared_with(self, as_of: pd.Timestamp) -> CityRisks:
+        """The risks that percentiles at a moment are taken against.
+
+        Those of the grading run that counts then, if the model is that of the run; else those of the city.
+        """
+        run = self._run_of_model(as_of)
+        return self.city_risks(as_of) if run is None else run.risks
 
     def city_risks(self, as_of: pd.Timestamp) -> CityRisks:
         """The risks of the sites active at 00:00 of the day of `as_of`; the latest days are kept."""
+        if self.yardstick is not None:
+            return self.yardstick.city_risks(as_of)
         day = as_of.normalize()
-        with self._lock:
-            if day not in self._days:
-                self._days[day] = CityRisks.at(self.scorer, day)
-            self._days.move_to_end(day)
-            while len(self._days) > DAYS_KEPT:
-                self._days.popitem(last=False)
-            return self._days[day]
+        return self._days.value(day, lambda: CityRisks.at(self.scorer, day))
+
+    def reasons(self, as_of: pd.Timestamp, features: pd.DataFrame) -> Reasons:
+        """Reasons beside the sites that were active at 00:00 of the day of `as_of`, beside `features` where none was."""
+        index, model = self.scorer.index, self.scorer.model
+        day = as_of.normalize()
+        similar = self._similar.value(day, lambda: similar_sites(index, model, day))
+        return Reasons(model, index.catalogue, similar or Similar.of(model, features))
+
+    def is_ready(self, as_of: pd.Timestamp, *, with_reasons: bool = False) -> bool:
+        """Whether what a project is compared with at a moment is at hand; else it takes seconds to compute."""
+        day = as_of.normalize()
+        return (
+            self.runs.is_read(as_of)
+            and (day in self._days or self._run_of_model(as_of) is not None)
+            and (day in self._similar or not with_reasons)
+        )
+
+    def made_ready(self, as_of: pd.Timestamp, before: LiveState | None = None) -> LiveState:
+        """This state, once it is ready for a moment; for reasons only if the state before it was."""
+        self.compared_with(as_of)
+        day = as_of.normalize()
+        if before is not None and day in before._similar:
+            self._similar.value(day, lambda: similar_sites(self.scorer.index, self.scorer.model, day))
+        return self
+
+    def _run_of_model(self, as_of: pd.Timestamp) -> RunGrades | None:
+        run = self.runs.at(as_of)
+        return run.grades if run and run.grades.is_of_model(self.scorer.model.version) else None
 
 
 def built_state(
     store: Store, mark: StoreMark, catalogue: Catalogue, model: Callable[[], RiskModel]
 ) -> LiveState:
-    """The state of the store at `mark`, made from all of its records; NotReady if it has none.
+    """The state of the store at `mark`, made from all of its records, without runs; NotReady if it has none.
 
     The model is asked for when the index is there.
     """
@@ -117,5 +164,5 @@ def fed_state(held: LiveState, store: Store, mark: StoreMark, model: RiskModel) 
             request_log().error("records not fed, building again", **fault_of(error))
             return None
     if model is not held.scorer.model:
-        return LiveState(Scorer(index, model), mark, jurisdictions)
+        return LiveState(Scorer(index, model), mark, jurisdictions, held.runs)
     return held.followed_by(Scorer(index, model), mark, jurisdictions, since)

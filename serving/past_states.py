@@ -13,6 +13,8 @@ from pathlib import Path
 from data_contracts.errors import CheckFailed
 from data_contracts.record_store import StoreMark
 from features.catalogue import load_catalogue
+from serving.grading.grade_store import NOTHING_KNOWN, GradesMark, GradeStore
+from serving.grading.known_runs import KnownRuns
 from serving.live_state import LiveState, Store, built_state, fed_state
 from serving.scorer import refuse_other_features
 from training.risk_model import RiskModel, load_former
@@ -35,8 +37,8 @@ class PastStates:
         self._open_store, self._home, self._newest = open_store, home, newest
         self._kept: OrderedDict[_Key, LiveState] = OrderedDict()
 
-    def at(self, mark: StoreMark, model_sha256: str) -> LiveState:
-        """The state of the records at `mark` with the model of that sha256.
+    def at(self, mark: StoreMark, model_sha256: str, grades: GradesMark = NOTHING_KNOWN) -> LiveState:
+        """The state of the records at `mark` with the model of that sha256 and the runs and decisions up to `grades`.
 
         Raises CheckFailed if the store does not hold that state of the records, ModelInvalid if the model is
         gone, was changed, or rests on features that are computed otherwise today.
@@ -49,7 +51,9 @@ class PastStates:
         self._kept.move_to_end(key)
         while len(self._kept) > STATES_KEPT:
             self._kept.popitem(last=False)
-        return state
+        if state.runs.mark == grades:
+            return state
+        return state.with_runs(KnownRuns(GradeStore(self._open_store().engine), grades))
 
     def _there(self) -> list[LiveState]:
         newest = self._newest()

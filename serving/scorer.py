@@ -78,9 +78,8 @@ class Scorer:
                 project_ids if known.all() else [project_ids[row] for row in np.flatnonzero(known).tolist()]
             )
             features = self.index.matrix(asked, moments[known])
-            computed = self.model.risks(features)
-            for head, values in risks.items():
-                values[known] = computed[f"risk_{head}"].to_numpy()
+            for head, computed in self.model.risks_by_head(features).items():
+                risks[head][known] = computed
         return Scores(status.tolist(), risks, features)
 
 

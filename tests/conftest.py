@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from data_contracts.record_store import RecordStore
 from tests.postgresql_server import PostgresqlServer
 from tests.registered_models import empty_mlruns
-from tests.running_city import city_of_its_own, eventually, usual_key
+from tests.running_city import GRADED_ON, city_of_its_own, eventually, grade, usual_key
 from tests.small_city import SmallCity
 
 
@@ -57,8 +57,10 @@ def store(store_url: str) -> Iterator[RecordStore]:
 
 @pytest.fixture(scope="session")
 def running_city(tmp_path_factory: pytest.TempPathFactory) -> SmallCity:
-    """The city that `client` asks about."""
-    return city_of_its_own(tmp_path_factory)
+    """The city that `client` asks about, with the grading run of a day."""
+    city = city_of_its_own(tmp_path_factory)
+    grade(city, GRADED_ON)
+    return city
 
 
 @pytest.fixture(scope="session")

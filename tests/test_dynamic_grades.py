@@ -363,8 +363,8 @@ def test_a_grade_does_not_flap_under_noise(seed, level):
 
 
 def test_nothing_but_0_1_and_the_calendar_stands_as_a_number_in_the_grading_code():
-    """Thresholds are the policies': a number in Python is one of the calendar's, or how finely to halve."""
-    named = {"DAYS_A_YEAR", "HALVINGS", "FIRST_ROW"}
+    """Thresholds are the policies': a number in Python is one of the calendar's, or how finely to halve, how many runs to keep."""
+    named = {"DAYS_A_YEAR", "HALVINGS", "FIRST_ROW", "RUNS_KEPT"}
     found = []
     for path in sorted(GRADING.glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))

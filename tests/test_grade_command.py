@@ -96,7 +96,8 @@ def test_a_person_confirms_what_is_listed_as_waiting_and_the_next_run_knows(
     pd.DataFrame(words).to_csv("decided.csv", index=False)
     assert siterisk("grade", "--confirm", "decided.csv", "--on", "2026-06-01")[0] == 0
     assert count(city, "grade_confirmations") == 1
-    siterisk("grade", "--on", "2026-06-02", "--visits-per-year", "100000", "--out", "next.csv")
+    out = siterisk("grade", "--on", "2026-06-02", "--visits-per-year", "100000", "--out", "next.csv")[1]
+    assert "since the run before: 确认 confirmed 1 · 否定 refused 0" in out
     after = pd.read_csv("next.csv").set_index("project_id").loc[site]
     assert (after["confirmation"], after["decided_by"]) == ("CONFIRMED", "officer 7")
 

@@ -1,6 +1,7 @@
 """A worker follows the record store and the champion, and never shows half of a change."""
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,7 +52,8 @@ Tables = dict[str, pd.DataFrame]
 class StandInStore:
     """A record store of frames, whose versions the test decides."""
 
-    def __init__(self) -> None:
+    def __init__(self, grades: RecordStore) -> None:
+        self.engine = grades.engine  # grading runs are in a real one
         self.batches: list[tuple[Tables, dt.datetime]] = []
         self.reachable = True
         self.load(projects=SITES)
@@ -83,8 +85,9 @@ class StandInStore:
 
 
 @pytest.fixture
-def store() -> StandInStore:
-    return StandInStore()
+def store(tmp_path: Path) -> Iterator[StandInStore]:
+    with RecordStore.open(f"sqlite:///{tmp_path}/grades.db") as grades:
+        yield StandInStore(grades)
 
 
 @pytest.fixture
@@ -277,12 +280,9 @@ def test_without_a_champion_the_service_says_how_to_get_one(store: StandInStore,
     records.stop()
 
 
-def test_an_empty_store_is_not_ready(home: Path) -> None:
-    class EmptyStore(StandInStore):
-        def load(self, **tables: pd.DataFrame) -> None:
-            """Nothing ever arrives."""
-
-    records = LiveRecords(EmptyStore, home)
+def test_an_empty_store_is_not_ready(home: Path, store: StandInStore) -> None:
+    store.batches.clear()
+    records = LiveRecords(lambda: store, home)
     records.start()
     eventually(lambda: "siterisk load" in str(records.not_ready()))
     records.stop()
@@ -405,6 +405,30 @@ def test_an_answer_keeps_order_repeats_and_unknown_projects(live: LiveRecords) -
     assert unknown["facts_latest_recorded_at"] is None
     assert answer["results"][0]["facts_latest_recorded_at"] == "2025-02-01T23:59:59.999999+08:00"
     assert answer["as_of"] == "2025-06-01T00:00:00+08:00"
+
+
+def test_who_asks_about_a_day_first_keeps_nobody_waiting_who_asks_about_another(
+    live: LiveRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, asked, answered = live.state(), threading.Event(), threading.Event()
+    state.city_risks(pd.Timestamp("2025-03-10"))
+    compute = CityRisks.at
+
+    def slowly(*arguments: object) -> CityRisks:
+        asked.set()
+        assert answered.wait(60)
+        return compute(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(CityRisks, "at", slowly)
+    first = threading.Thread(target=state.city_risks, args=[pd.Timestamp("2025-02-20")])
+    first.start()
+    assert asked.wait(60)
+    assert not state.is_ready(pd.Timestamp("2025-02-20T10:00"))
+    assert state.is_ready(pd.Timestamp("2025-03-10T10:00"))
+    state.city_risks(pd.Timestamp("2025-03-10T10:00"))
+    answered.set()
+    first.join()
+    assert state.is_ready(pd.Timestamp("2025-02-20T10:00"))
 
 
 def test_the_days_kept_for_percentiles_are_bounded(live: LiveRecords) -> None:

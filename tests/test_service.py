@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from data_contracts.api_messages import GradesAnswer
+from data_contracts.in_force_messages import CatalogueInForce, ModelInForce, PoliciesInForce
 from data_contracts.intake import load
 from data_contracts.record_store import RecordStore
 from serving.calls.application import EVERY_CALL
@@ -231,6 +232,29 @@ def test_the_description_and_its_page_load_nothing_from_outside(client: TestClie
     assert set(described["paths"]) == {call.path for call in EVERY_CALL}
     for schema in ("GradesRequest", "GradesAnswer", "ErrorAnswer"):
         assert schema in described["components"]["schemas"]
+
+
+def test_what_is_in_force_is_told_with_the_digests_that_answers_name(client: TestClient) -> None:
+    answered = grades(client, project_ids=["x"])
+    model, policy, catalogue = (client.get(f"/v1/{word}") for word in ("model", "policy", "catalogue"))
+    told = ModelInForce.model_validate(model.json())
+    assert (told.version, [head.name for head in told.heads]) == (
+        answered["model_version"],
+        list(answered["results"][0]["risks"]),
+    )
+    listed = PoliciesInForce.model_validate(policy.json()).policies
+    assert {one.name: one.sha256 for one in listed} == {
+        name: one["sha256"] for name, one in answered["policies"].items()
+    }
+    assert "__line__" not in policy.text and listed[3].content["lowering"] == {
+        "margin": 0.8,
+        "days_between_steps": 30,
+    }
+    assert CatalogueInForce.model_validate(catalogue.json()).hash == answered["catalogue_hash"]
+    for answer in (model, policy, catalogue):
+        again = client.get(answer.url.path, headers={"If-None-Match": f'"other", {answer.headers["etag"]}'})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", answer.headers["etag"])
+        assert client.get(answer.url.path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
 def test_batch_and_service_give_the_same_numbers_to_the_last_digit(

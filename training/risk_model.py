@@ -41,6 +41,7 @@ class RiskModel:
         self.heads = tuple(self.fitted)
         self.passport = passport
         self.feature_names = tuple(passport["features"])
+        self._headings = pd.Index(self.feature_names)
         self.sha256 = sha256
         self.version = sha256[:12]
 
@@ -77,9 +78,13 @@ class RiskModel:
         whatever other rows stand beside it. Columns are found by name, others are ignored;
         InvalidInput names the ones that are not there.
         """
-        features = self._features(matrix)
-        columns = {f"risk_{name}": self._risk(head, features) for name, head in self.fitted.items()}
+        columns = {f"risk_{head}": risks for head, risks in self.risks_by_head(matrix).items()}
         return pd.DataFrame(columns, index=matrix.index)
+
+    def risks_by_head(self, matrix: pd.DataFrame) -> dict[str, np.ndarray]:
+        """As `risks`, by head, without a table around them: what a single request needs."""
+        features = self.features_of(matrix)
+        return {name: self._risk(head, features) for name, head in self.fitted.items()}
 
     def contributions(self, matrix: pd.DataFrame, head: str) -> pd.DataFrame:
         """What each feature adds to a head's log-odds, a column a feature, and `expected`, that of the average row.
@@ -87,16 +92,23 @@ class RiskModel:
         Exact SHAP values before calibration, same index; the columns of a row add up to its log-odds. Raises
         InvalidInput for columns that are not there and NotFound for a head the model does not have.
         """
+        found = self.parts(matrix, head)
+        return pd.DataFrame(found, index=matrix.index, columns=[*self.feature_names, EXPECTED])
+
+    def parts(self, matrix: pd.DataFrame, head: str) -> np.ndarray:
+        """As `contributions`, as a plain array: a column a feature, and last what is expected."""
         if head not in self.fitted:
             raise NotFound(
                 zh=f"模型 {self.version} 没有目标 {head}，有：{'、'.join(self.heads)}。",
                 en=f"Model {self.version} has no head {head}; it has: {', '.join(self.heads)}.",
                 field="head",
             )
-        found = self.fitted[head].contributions(self._features(matrix))
-        return pd.DataFrame(found, index=matrix.index, columns=[*self.feature_names, EXPECTED])
+        return self.fitted[head].contributions(self.features_of(matrix))
 
-    def _features(self, matrix: pd.DataFrame) -> np.ndarray:
+    def features_of(self, matrix: pd.DataFrame) -> np.ndarray:
+        """The columns of a matrix that the model looks at, in its order; InvalidInput names those that are not there."""
+        if matrix.columns.equals(self._headings):
+            return matrix.to_numpy(dtype="float64")
         absent = [name for name in self.feature_names if name not in matrix.columns]
         if absent:
             raise InvalidInput(

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from data_contracts.errors import SiteriskError
 from serving.address_book import EVERY_ROLE, Address
-from serving.calls import assess, decisions, grades, records, replay, what_if
+from serving.calls import assess, decisions, grades, in_force, records, replay, responses, what_if
 from serving.calls.call import MAY_SCORE, V1, Call
 from serving.calls.description import description, docs_page, docs_style
 from serving.http_errors import error_answer
@@ -23,7 +23,9 @@ EVERY_CALL: tuple[Call, ...] = (
     *assess.CALLS,
     *records.CALLS,
     *decisions.CALLS,
+    *responses.CALLS,
     *replay.CALLS,
+    *in_force.CALLS,
 )
 ADDRESSES = (
     *(call.address for call in EVERY_CALL),

@@ -49,7 +49,7 @@ def assessed(
     as_of = max(
         [at, *(table["recorded_at"].max() for table in rows.values())]
     )  # two clocks may differ a little
-    grade = supposed_grade(state.supposing(rows, as_of), key, SUPPOSED, as_of)
+    grade = supposed_grade(state.supposing(rows), key, SUPPOSED, as_of)
     if not grade.is_known:
         raise InvalidInput(
             zh="该项目的所属区县或监督机构不在此密钥的范围内，或未填写。",
@@ -90,7 +90,7 @@ async def _post_assess(request: Request) -> Response:
     asked = message_in(await request.body(), AssessRequest)
     key, parts = key_asking(), parts_of(request.app)
     answered = functools.partial(answer_and_entry, parts.live.state, key, asked)
-    content, entry = await parts.in_thread(answered)
+    content, entry = await parts.answered(answered, now())
     await parts.remember(entry)
     request.scope.setdefault("siterisk.counts", {}).update(
         projects=1, decisions=1, decision_id=content["result"]["decision_id"]

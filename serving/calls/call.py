@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -28,7 +29,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Call:
     """One call; `path` is below /v1, its `{parameters}` are texts that `parameters` describes.
 
-    `refusals` are the statuses it may answer beside 200 and those that every call may (see `description`).
+    `refusals` are the statuses it may answer beside 200 and those that every call may (see `description`). A `tagged`
+    answer has an ETag.
     """
 
     method: Literal["GET", "POST"]
@@ -42,6 +44,7 @@ class Call:
     roles: frozenset[Role] = EVERY_ROLE
     parameters: tuple[tuple[str, str], ...] = ()
     refusals: tuple[str, ...] = ()
+    tagged: bool = False
 
     @property
     def route(self) -> Route:
@@ -60,3 +63,8 @@ def message_in(body: bytes, kind: type[Message]) -> Message:
         return kind.model_validate_json(body)
     except ValidationError as error:
         raise invalid_request(error) from None
+
+
+def json_answer(content: Any) -> Response:
+    """The content as JSON; quicker for ten thousand results than Python's own writer."""
+    return Response(to_json(content), media_type="application/json")

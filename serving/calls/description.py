@@ -39,6 +39,16 @@ ALWAYS = ("400", "401", "403", "429", "503", "504")
 WITH_A_BODY = ("408", "413", "415", "422")
 
 
+_TAG = {"ETag": {"description": "摘要 / a digest", "schema": {"type": "string"}}}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "已有内容的 ETag / the ETag of what is known already",
+    "schema": {"type": "string"},
+}
+
+
 @functools.cache
 def description(calls: tuple[Call, ...]) -> dict[str, Any]:
     """The OpenAPI 3.1 description of version 1."""
@@ -87,10 +97,15 @@ def _operation(call: Call) -> dict[str, Any]:
             }
             for name, told in call.parameters
         ]
+    if call.tagged:
+        described.setdefault("parameters", []).append(_IF_NONE_MATCH)
     if call.takes is not None:
         described["requestBody"] = {"required": True, "content": _json(call.takes)}
     refusals = {*ALWAYS, *call.refusals, *(WITH_A_BODY if call.method == "POST" else ())}
-    answers = {"200": {"description": "结果 / the answer", "content": _json(call.answer)}}
+    answers: dict[str, Any] = {"200": {"description": "结果 / the answer", "content": _json(call.answer)}}
+    if call.tagged:
+        answers["200"]["headers"] = _TAG
+        answers["304"] = {"description": "与 If-None-Match 相同 / as If-None-Match names it", "headers": _TAG}
     return described | {"responses": answers | _refusals(*sorted(refusals))}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,37 +11,38 @@ import numpy as np
 import pandas as pd
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from data_contracts.api_messages import GradesAnswer, GradesRequest
 from data_contracts.moments import now
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
 from serving.asked_moments import moment_asked
-from serving.calls.call import MAY_SCORE, Call, message_in
+from serving.calls.call import MAY_SCORE, Call, json_answer, message_in
 from serving.calls.parts import parts_of
+from serving.calls.site_results import plain, results_of, stamped
+from serving.grading.known_runs import RunGrades
 from serving.ledger.basis import basis_of
 from serving.ledger.decisions import Decision
-from serving.ledger.entries import CallEntry, blocks_of, decision_ids, new_call_id
+from serving.ledger.entries import CallEntry, blocks_of, decision_ids, new_call_id, policies_on
 from serving.live_state import LiveState
 from serving.scorer import UNKNOWN, Scores
 
 KIND = "grades"
-SHANGHAI_OFFSET = "+08:00"
 
 
 async def answer_grades(application: Starlette, asked: GradesRequest) -> dict[str, Any]:
     """The content of the answer to the key of this call, once the ledger holds it."""
     key, parts, as_of = key_asking(), parts_of(application), moment_asked(asked.as_of)
-    answered = functools.partial(answer_and_entry, parts.live.state, key, asked, as_of)
-    content, entry = await parts.in_thread(answered)
+    work = functools.partial(answer_and_entry, parts.live.state, key, asked, as_of)
+    content, entry = await parts.answered(work, as_of, with_reasons=asked.reasons)
     await parts.remember(entry)
     return content
 
 
 def graded(state: LiveState, project_ids: list[str], as_of: pd.Timestamp) -> dict[str, Any]:
-    """One result for each id in the order given, as plain numbers, missing ones None."""
-    return _content(state, project_ids, as_of, _scores(state, project_ids, as_of))
+    """One result for each id in the order given, as plain values, missing ones None."""
+    return _content(state, as_of, results_of(state, project_ids, as_of)[0])
 
 
 def answered_from(
@@ -53,11 +53,10 @@ def answered_from(
     A project beyond the key's scope is UNKNOWN to it. Decisions have no number yet.
     """
     seen = state.jurisdictions.as_seen_by(key, asked.project_ids)
-    scores = _scores(state, seen, as_of)
-    content = _content(state, seen, as_of, scores)
-    for result, project_id in zip(content["results"], asked.project_ids, strict=True):
+    results, scores = results_of(state, seen, as_of, with_reasons=asked.reasons)
+    for result, project_id in zip(results, asked.project_ids, strict=True):
         result["project_id"] = project_id
-    return content, scores
+    return _content(state, as_of, results), scores
 
 
 def again(
@@ -68,40 +67,31 @@ def again(
     content, scores = answered_from(state, key, asked, held.as_of)
     features = None if scores.features is None else scores.features.iloc[0]
     return content["results"][0], None if features is None else dict(
-        zip(features.index, _plain(features.to_numpy()), strict=True)
+        zip(features.index, plain(features.to_numpy()), strict=True)
     )
 
 
-def _scores(state: LiveState, project_ids: list[str], as_of: pd.Timestamp) -> Scores:
-    return state.scorer.scores(project_ids, np.full(len(project_ids), np.datetime64(as_of, "us")))
-
-
-def _content(state: LiveState, project_ids: list[str], as_of: pd.Timestamp, scores: Scores) -> dict[str, Any]:
-    moments = np.full(len(project_ids), np.datetime64(as_of, "us"))
-    latest = state.scorer.index.latest_recorded_at(project_ids, moments)
-    city = state.city_risks(as_of)
-    heads, version, stamp = state.scorer.model.heads, state.scorer.model.version, _stamp(as_of)
-    risks = {head: _plain(values) for head, values in scores.risks.items()}
-    percentiles = {head: _plain(city.percentile(head, values)) for head, values in scores.risks.items()}
-    results = [
-        {
-            "project_id": project_id,
-            "status": status,
-            "risks": {head: risks[head][row] for head in heads},
-            "percentile": {head: percentiles[head][row] for head in heads},
-            "model_version": version,
-            "as_of": stamp,
-            "facts_latest_recorded_at": None if pd.isna(known) else _stamp(pd.Timestamp(known)),
-        }
-        for row, (project_id, status, known) in enumerate(
-            zip(project_ids, scores.status, latest, strict=True)
-        )
-    ]
+def _content(state: LiveState, as_of: pd.Timestamp, results: list[dict[str, Any]]) -> dict[str, Any]:
+    run, catalogue = state.runs.at(as_of), state.scorer.index.catalogue
     return {
-        "as_of": stamp,
-        "model_version": version,
+        "as_of": stamped(as_of),
+        "model_version": state.scorer.model.version,
+        "catalogue_version": catalogue.version,
+        "catalogue_hash": catalogue.hash,
+        "policies": json.loads(policies_on(as_of.date())),
+        "grading_run": run and _told_run(run.grades, state.scorer.model.version),
         "store_version": state.store_version,
         "results": results,
+    }
+
+
+def _told_run(run: RunGrades, model_version: str) -> dict[str, Any]:
+    return {
+        "run_id": run.note.run_id,
+        "day": run.note.day.isoformat(),
+        "made_at": stamped(pd.Timestamp(run.note.made_at)),
+        "model_version": run.passport.get("model_version"),
+        "percentiles_against_it": run.is_of_model(model_version),
     }
 
 
@@ -135,16 +125,7 @@ async def _post_grades(request: Request) -> Response:
     content = await answer_grades(request.app, asked)
     request.scope["siterisk.counts"]["decisions"] = len(content["results"])
     request.scope["siterisk.counts"]["decision_id"] = content["results"][0]["decision_id"]
-    return JSONResponse(content)
-
-
-def _stamp(moment: pd.Timestamp) -> str:
-    return moment.isoformat() + SHANGHAI_OFFSET
-
-
-def _plain(values: np.ndarray) -> list[float | None]:
-    """Floats that JSON can hold: a missing one is None."""
-    return [None if math.isnan(value) else value for value in values.tolist()]
+    return json_answer(content)
 
 
 CALLS = (
@@ -152,9 +133,11 @@ CALLS = (
         method="POST",
         path="/grades",
         name="grades",
-        summary="项目风险 / risks of projects",
-        description="按给出的顺序为每个项目编号返回一条结果；未知项目也有一条，风险为空。 "
-        "One result for each id in the order given; an unknown project keeps its result, with null risks.",
+        summary="项目风险与等级 / risks and grades of projects",
+        description="按给出的顺序为每个项目编号返回一条结果：风险、百分位、数据质量、固有与动态等级、检查频次，需要时附主要依据；"
+        "未知项目也有一条，风险为空。 "
+        "One result for each id in the order given: risks, percentiles, quality of data, inherent and dynamic grade, "
+        "frequency, and the top reasons if asked for; an unknown project keeps its result, with null risks.",
         handler=_post_grades,
         takes=GradesRequest,
         answer=GradesAnswer,

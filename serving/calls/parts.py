@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import anyio.to_thread
+import pandas as pd
 from anyio import CapacityLimiter
 from starlette.applications import Starlette
 
@@ -21,6 +22,7 @@ from serving.metrics import Metrics
 from serving.past_states import PastStates
 
 THREADS = 4
+FIRST_OF_A_DAY = 1
 WRITERS = 4
 Answer = TypeVar("Answer")
 
@@ -48,6 +50,19 @@ class Parts:
     async def in_thread(self, work: Callable[[], Answer]) -> Answer:
         """The outcome of `work`, done in one of a few threads so that other requests go on being taken."""
         return await anyio.to_thread.run_sync(work, limiter=self._limiter("answers", THREADS))
+
+    async def answered(
+        self, work: Callable[[], Answer], as_of: pd.Timestamp, *, with_reasons: bool = False
+    ) -> Answer:
+        """The outcome of `work`, which answers from the live state as of a moment.
+
+        Who asks about a day first waits seconds for what its projects are compared with; such calls wait for each other,
+        one after the other, and no other call for them.
+        """
+        state = self.live.newest()
+        if state is None or state.is_ready(as_of, with_reasons=with_reasons):
+            return await self.in_thread(work)
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter("days", FIRST_OF_A_DAY))
 
     async def in_writing_thread(self, work: Callable[[], Answer]) -> Answer:
         """The outcome of `work`, which may wait for the store's lock; answers are computed elsewhere meanwhile.

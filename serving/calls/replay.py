@@ -49,7 +49,7 @@ def replay(store: RecordStore, states: PastStates, held: Decision) -> dict[str, 
             zh=f"这类评估记录（{kind}）不能重算。",
             en=f"A decision of this kind ({kind}) cannot be computed again.",
         )
-    state = states.at(held.mark, held.call["model_sha256"])
+    state = states.at(held.mark, held.call["model_sha256"], held.grades_mark)
     result, features = AGAIN[kind](state, _key_of(store, held), held)
     result["decision_id"] = held.decision_id
     differences = [

@@ -52,7 +52,7 @@ def before_and_after(
         for one in asked.changes
     ]
     rows = drafted_rows(state.scorer.index, asked.project_id, as_of, wanted)
-    after = supposed_grade(state.supposing(rows, as_of), key, asked.project_id, as_of)
+    after = supposed_grade(state.supposing(rows), key, asked.project_id, as_of)
     return before, after, rows
 
 
@@ -147,7 +147,7 @@ async def _post_what_if(request: Request) -> Response:
     asked = message_in(await request.body(), WhatIfRequest)
     key, parts, as_of = key_asking(), parts_of(request.app), moment_asked(asked.as_of)
     answered = functools.partial(answer_and_entry, parts.live.state, key, asked, as_of)
-    content, entry = await parts.in_thread(answered)
+    content, entry = await parts.answered(answered, as_of)
     await parts.remember(entry)
     request.scope.setdefault("siterisk.counts", {}).update(
         projects=1, decisions=2, decision_id=content["after"]["decision_id"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from data_contracts.progress import Progress
     from serving.grading.daily import DayToGrade
-    from serving.grading.grade_store import GradeStore
+    from serving.grading.grade_store import GradeStore, StoredRun
     from serving.grading.grading_run import GradingRun
 
 DayOption = Annotated[
@@ -162,7 +162,16 @@ def _run(
     before = store.grades(earlier, decided_until=to_grade.day.date()) if store and earlier else None
     run = to_grade.graded(policies, before)
     run.passport["run_before"] = None if earlier is None else earlier.run_id
+    run.passport["said_since"] = _said_since(store, earlier) if store else {}
     return run, before, store.add_run(run, to_grade.day, now()) if store else None
+
+
+def _said_since(store: GradeStore, earlier: StoredRun | None) -> dict[str, int]:
+    """How many decisions of persons and objections of firms came on file since the run before was made."""
+    from serving.ledger.responses import OBJECTION, objections_since
+
+    since = earlier.made_at if earlier else None
+    return store.decisions_since(since) | {OBJECTION: objections_since(store.engine, since)}
 
 
 def _keep_decisions(store: GradeStore, path: Path, day: pd.Timestamp, as_json: bool) -> None:

@@ -79,8 +79,24 @@ def tell_run(
         result(table(list(changed.items()), ("变化 changes since the run before", "工地 sites")))
     else:
         result("与前次评级相比没有变化。 Nothing changed since the run before.")
+    if passport.get("said_since"):
+        result(_said_in_words(passport["said_since"]))
     kept = "未存入记录库 / not kept" if run_id is None else f"评级编号 run {run_id}"
     result(f"{passport['as_of'][:10]} · {kept} · 模型 model {passport['model_version']}")
+
+
+SAID = {
+    "CONFIRM": "确认 confirmed",
+    "REFUSE": "否定 refused",
+    "OVERRIDE": "监督人员调整 set",
+    "OBJECTION": "企业异议 objections",
+}
+
+
+def _said_in_words(said: dict[str, int]) -> str:
+    """What persons decided and firms objected to since the run before."""
+    counts = " · ".join(f"{words} {said.get(kind, 0)}" for kind, words in SAID.items())
+    return f"前次评级以来 since the run before: {counts}"
 
 
 def _capacity_in_words(passport: dict[str, Any]) -> str:

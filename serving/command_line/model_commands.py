@@ -55,7 +55,7 @@ def score(
     A project not on record at as_of keeps its row, with status UNKNOWN and no risks.
 
     With --reasons, for each head the facts that raise its risk most beside the sites of the same kind that
-    were active at that moment. Every moment in PAIRS costs about a second more.
+    were active at 00:00 of that day. Every day in PAIRS costs about a second more.
 
     \b
     Examples:
@@ -66,6 +66,7 @@ def score(
     from features.catalogue import load_catalogue
     from features.fact_index import FactIndex
     from serving.grading.current_grades import CurrentGrades
+    from serving.grading.known_runs import KnownRuns
     from serving.reasons.day_reasons import in_columns, reasons_at
     from serving.scorer import Scorer, refuse_other_features
 
@@ -75,7 +76,7 @@ def score(
     with shown_progress() as progress:
         scorer = Scorer(FactIndex.build(records_of(records, progress), catalogue, progress), fitted)
         store = grade_store_of(records)
-        colours = CurrentGrades(store, scorer.index).at if store else None
+        colours = CurrentGrades(KnownRuns(store), scorer.index).at if store else None
 
         def part(rows: pd.DataFrame) -> pd.DataFrame:
             ids, moments = rows["project_id"].tolist(), rows["as_of"].to_numpy("datetime64[us]")

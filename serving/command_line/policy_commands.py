@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +19,6 @@ from serving.command_line.grade_command import (
 from serving.command_line.terminal import result, result_json, shown_progress, table
 
 if TYPE_CHECKING:
-    from data_contracts.policy import PolicyFile
     from serving.grading.policy_effect import PolicyEffect
 
 ABOUT = """政策文件。 The policies in force, and what a new file would change.
@@ -67,7 +65,7 @@ def show(
 
     day = (now() if on is None else as_of_moment(on)).date()  # a policy of a day to come may be shown
     if name is None:
-        listed = [_in_force(one, policy_file(one), day) for one in POLICY_NAMES]
+        listed = [{"name": one} | policy_file(one).told_on(day) for one in POLICY_NAMES]
         if as_json:
             result_json(listed)
         else:
@@ -80,7 +78,7 @@ def show(
             result(table(rows, header))
         return
     policies = policy_file(name)
-    said = _in_force(name, policies, day) | {"content": _plain(policies.policy_on(day).content)}
+    said = {"name": name} | policies.told_on(day) | {"content": policies.policy_on(day).plain_content()}
     if as_json:
         result_json(said)
     else:
@@ -124,29 +122,6 @@ def preview(
         to_grade = day_to_grade(records, day, model, visits_per_year, progress)
         effect = policy_effect(to_grade, new, frequency, progress)
     _tell(effect, as_json)
-
-
-def _in_force(name: str, policies: PolicyFile, day: Any) -> dict[str, Any]:
-    policy = policies.policy_on(day)
-    return {
-        "name": name,
-        "title_zh": policies.title_zh,
-        "title_en": policies.title_en,
-        "valid_from": str(policy.valid_from),
-        "valid_until": None if policy.valid_until is None else str(policy.valid_until),
-        "reference": policy.reference,
-        "trust": policy.trust,
-        "sha256": policies.sha256,
-    }
-
-
-def _plain(content: Any) -> Any:
-    """The content as it was written, without the lines."""
-    from data_contracts.policy import LINE
-
-    if isinstance(content, Mapping):
-        return {word: _plain(value) for word, value in content.items() if word != LINE}
-    return [_plain(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def _tell(effect: PolicyEffect, as_json: bool) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from data_contracts.errors import InvalidInput, SourceUnreadable
-from serving.grading.decisions import DECISIONS, REFUSE, Decision, cannot_be_refused, waiting_at
-from serving.grading.site_grades import PENDING
+from serving.grading.decisions import DECISIONS, REFUSE, Decision, hindrance, waiting_at
 
 COLUMNS = ("project_id", "decision", "person", "reason")
 FIRST_ROW = 2  # the header is row 1
@@ -23,7 +22,7 @@ def read_confirmations(path: Path, grades: pd.DataFrame, day: pd.Timestamp) -> l
     faults = [
         fault
         for number, row in rows.iterrows()
-        for fault in _faults(int(str(number)) + FIRST_ROW, row, sites)
+        for fault in _faults(int(str(number)) + FIRST_ROW, row, sites, day)
     ]
     repeated = rows["project_id"].duplicated() & (rows["project_id"] != "")
     faults += [
@@ -38,11 +37,7 @@ def read_confirmations(path: Path, grades: pd.DataFrame, day: pd.Timestamp) -> l
             en=f"{path} has {len(faults)} faults, and no decision was kept:\n- {en}",
             field="confirm",
         )
-    words = zip(*(rows[name].tolist() for name in COLUMNS), strict=True)
-    return [
-        Decision(project, word, person, reason, day, waiting_at(sites[project]))
-        for project, word, person, reason in words
-    ]
+    return [_decision(row, sites[row["project_id"]], day) for _, row in rows.iterrows()]
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -64,7 +59,7 @@ def _read(path: Path) -> pd.DataFrame:
     return rows[list(COLUMNS)].apply(lambda column: column.str.strip())
 
 
-def _faults(number: int, row: pd.Series, sites: dict[str, pd.Series]) -> Iterator[Fault]:
+def _faults(number: int, row: pd.Series, sites: dict[str, pd.Series], day: pd.Timestamp) -> Iterator[Fault]:
     if row["decision"] not in DECISIONS:
         yield number, f"decision 应为 {' 或 '.join(DECISIONS)}", f"decision must be {' or '.join(DECISIONS)}"
     if not row["person"]:
@@ -78,11 +73,9 @@ def _faults(number: int, row: pd.Series, sites: dict[str, pd.Series]) -> Iterato
             f"评级中没有项目 {row['project_id']}",
             f"there is no site {row['project_id']} in the run",
         )
-    elif site["confirmation"] != PENDING:
-        yield number, f"{row['project_id']} 没有待确认事项", f"nothing waits at {row['project_id']}"
-    elif row["decision"] == REFUSE and cannot_be_refused(site):
-        yield (
-            number,
-            f"{row['project_id']} 的等级由事实决定（{site['rule_zh']}），请更正记录而非否定等级",
-            f"the colour of {row['project_id']} follows from a fact ({site['rule_en']}): correct the record instead",
-        )
+    elif row["decision"] in DECISIONS and (why := hindrance(site, _decision(row, site, day))):
+        yield number, f"{row['project_id']}：{why[0]}", f"{row['project_id']}: {why[1]}"
+
+
+def _decision(row: pd.Series, site: pd.Series, day: pd.Timestamp) -> Decision:
+    return Decision(row["project_id"], row["decision"], row["person"], row["reason"], day, waiting_at(site))

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -39,11 +39,26 @@ class StoredRun:
     passport: Mapping[str, Any]
 
 
-class GradeStore:
-    """The runs of one record store's database. A run is there whole or not at all.
+class RunNote(NamedTuple):
+    """That there is a run: its number, its day and when it was made."""
 
-    `known_at` leaves out runs made and decisions recorded after that moment; None: all that there are now.
-    """
+    run_id: int
+    day: dt.date
+    made_at: dt.datetime
+
+
+class GradesMark(NamedTuple):
+    """What a store holds of grades: the number of the newest run and of the newest decision; 0 for none."""
+
+    run_id: int
+    entry_id: int
+
+
+NOTHING_KNOWN = GradesMark(0, 0)
+
+
+class GradeStore:
+    """The runs of one record store's database. A run is there whole or not at all."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
@@ -52,7 +67,7 @@ class GradeStore:
         """Keep a run in one transaction; its number. One for a day that has a run is kept beside it."""
         runs = store_table(GRADING_RUNS)
         with connected(self.engine) as connection, writing(connection):
-            run_id = _next(connection, runs.c.run_id)
+            run_id = next_number(connection, runs.c.run_id)
             passport = json.dumps(run.passport, ensure_ascii=False, default=str)
             row = {
                 "run_id": run_id,
@@ -64,12 +79,40 @@ class GradeStore:
             write_columns(connection, store_table(SITE_GRADES), _as_columns(run, run_id))
         return run_id
 
-    def newest_run(self, day: dt.date, *, known_at: pd.Timestamp | None = None) -> StoredRun | None:
-        """The run that counts on `day`: of the latest day up to it, the one made last; None where there is none."""
+    def mark(self) -> GradesMark:
+        """The newest run and the newest decision that there are now."""
+        newest = [
+            sa.select(sa.func.max(column)).scalar_subquery()
+            for column in (store_table(GRADING_RUNS).c.run_id, store_table(GRADE_CONFIRMATIONS).c.entry_id)
+        ]
+        with reading(self.engine) as connection:
+            run_id, entry_id = connection.execute(sa.select(*newest)).one()
+        return GradesMark(run_id or 0, entry_id or 0)
+
+    def notes(self, mark: GradesMark) -> list[RunNote]:
+        """The runs up to `mark`, of the latest day first, of one day the one made last first."""
         runs = store_table(GRADING_RUNS)
-        asked = sa.select(runs).where(runs.c.day <= day, *_by(runs.c.made_at, known_at))
-        found = self._rows(asked.order_by(runs.c.day.desc(), runs.c.run_id.desc()).limit(1))
-        return StoredRun(**(found[0] | {"passport": json.loads(found[0]["passport"])})) if found else None
+        asked = sa.select(runs.c.run_id, runs.c.day, runs.c.made_at).where(runs.c.run_id <= mark.run_id)
+        found = self._rows(asked.order_by(runs.c.day.desc(), runs.c.run_id.desc()))
+        return [RunNote(**row) for row in found]
+
+    def run_and_grades(self, run_id: int) -> tuple[Mapping[str, Any], pd.DataFrame]:
+        """The passport of a run and its frame."""
+        run = self._runs(store_table(GRADING_RUNS).c.run_id == run_id)[0]
+        return run.passport, self.grades(run)
+
+    def newest_run(self, day: dt.date) -> StoredRun | None:
+        """The run that counts on `day`: of the latest day up to it, the one made last; None where there is none."""
+        found = self._runs(store_table(GRADING_RUNS).c.day <= day)
+        return found[0] if found else None
+
+    def _runs(self, which: sa.ColumnElement[bool]) -> list[StoredRun]:
+        """The one of those that counts most, if there is any."""
+        runs = store_table(GRADING_RUNS)
+        found = self._rows(
+            sa.select(runs).where(which).order_by(runs.c.day.desc(), runs.c.run_id.desc()).limit(1)
+        )
+        return [StoredRun(**(row | {"passport": json.loads(row["passport"])})) for row in found]
 
     def run_before(self, day: dt.date) -> StoredRun | None:
         """The run that counts on the day before `day`."""
@@ -87,39 +130,20 @@ class GradeStore:
 
     def decide_all(self, run: StoredRun, decided: Sequence[Decision], recorded_at: pd.Timestamp) -> None:
         """Keep decisions about sites of a run, all or none."""
-        table = store_table(GRADE_CONFIRMATIONS)
         with connected(self.engine) as connection, writing(connection):
-            first = _next(connection, table.c.entry_id)
-            rows = [
-                {
-                    "entry_id": first + place,
-                    "run_id": run.run_id,
-                    "project_id": one.project_id,
-                    "colour": one.about[0],
-                    "proposed_colour": one.about[1],
-                    "decision": one.decision,
-                    "person": one.person,
-                    "reason": one.reason,
-                    "decided_on": one.decided_on.date(),
-                    "recorded_at": recorded_at.to_pydatetime(),
-                }
-                for place, one in enumerate(decided)
-            ]
-            connection.execute(table.insert(), rows)
+            keep_decisions(connection, run.run_id, decided, recorded_at)
 
-    def decisions(
-        self, run: StoredRun, until: dt.date, *, known_at: pd.Timestamp | None = None
-    ) -> list[Decision]:
+    def decisions(self, run: StoredRun, until: dt.date) -> list[Decision]:
         """What persons decided up to a day about the runs of this one's day, in the order recorded."""
+        return [one for one in self.decisions_on(run.day) if one.decided_on.date() <= until]
+
+    def decisions_on(self, day: dt.date, mark: GradesMark | None = None) -> list[Decision]:
+        """What persons decided about the runs of a day, up to `mark` (None: all), in the order recorded."""
         table, runs = store_table(GRADE_CONFIRMATIONS), store_table(GRADING_RUNS)
-        same_day = sa.select(runs.c.run_id).where(runs.c.day == run.day)
-        found = self._rows(
-            sa.select(table)
-            .where(
-                table.c.run_id.in_(same_day), table.c.decided_on <= until, *_by(table.c.recorded_at, known_at)
-            )
-            .order_by(table.c.entry_id)
-        )
+        same_day = sa.select(runs.c.run_id).where(runs.c.day == day)
+        asked = sa.select(table).where(table.c.run_id.in_(same_day))
+        if mark is not None:
+            asked = asked.where(table.c.entry_id <= mark.entry_id)
         return [
             Decision(
                 row["project_id"],
@@ -128,9 +152,19 @@ class GradeStore:
                 row["reason"],
                 pd.Timestamp(row["decided_on"]),
                 (row["colour"], row["proposed_colour"]),
+                pd.Timestamp(row["recorded_at"]),
+                row["to_colour"],
             )
-            for row in found
+            for row in self._rows(asked.order_by(table.c.entry_id))
         ]
+
+    def decisions_since(self, moment: dt.datetime | None) -> dict[str, int]:
+        """How many decisions of each kind came on file after a moment; None: in all."""
+        table = store_table(GRADE_CONFIRMATIONS)
+        asked = sa.select(table.c.decision, sa.func.count().label("count")).group_by(table.c.decision)
+        if moment is not None:
+            asked = asked.where(table.c.recorded_at > moment)
+        return {row["decision"]: row["count"] for row in self._rows(asked)}
 
     def needed_run(self, day: dt.date) -> StoredRun:
         """As `newest_run`; NotFound where there is none."""
@@ -148,11 +182,34 @@ class GradeStore:
             return [dict(row) for row in connection.execute(asked).mappings()]
 
 
-def _by(column: sa.Column[Any], moment: pd.Timestamp | None) -> list[sa.ColumnElement[bool]]:
-    return [] if moment is None else [column <= moment.to_pydatetime()]
+def keep_decisions(
+    connection: sa.Connection, run_id: int, decided: Sequence[Decision], recorded_at: pd.Timestamp
+) -> int:
+    """Add decisions about sites of a run in a transaction that holds the store's lock; the number of the first."""
+    table = store_table(GRADE_CONFIRMATIONS)
+    first = next_number(connection, table.c.entry_id)
+    rows = [
+        {
+            "entry_id": first + place,
+            "run_id": run_id,
+            "project_id": one.project_id,
+            "colour": one.about[0],
+            "proposed_colour": one.about[1],
+            "to_colour": one.to_colour,
+            "decision": one.decision,
+            "person": one.person,
+            "reason": one.reason,
+            "decided_on": one.decided_on.date(),
+            "recorded_at": recorded_at.to_pydatetime(),
+        }
+        for place, one in enumerate(decided)
+    ]
+    connection.execute(table.insert(), rows)
+    return first
 
 
-def _next(connection: sa.Connection, number: sa.Column[Any]) -> int:
+def next_number(connection: sa.Connection, number: sa.Column[Any]) -> int:
+    """One more than the highest there is; the caller holds the store's lock."""
     return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.max(number), 0))) or 0) + 1
 
 

@@ -127,10 +127,7 @@ def _by_overrides(on: Deciding, table: Mapping[str, Any]) -> None:
         if not rows.any():
             continue
         facts, values = deciding_fact(rule, on.facts, rows)
-        table["rule"][rows], table["reference"][rows] = (
-            rule["code"],
-            f"{rule['reference']} ({_reference(on.policy)})",
-        )
+        table["rule"][rows], table["reference"][rows] = rule["code"], override_reference(on.policy, rule)
         table["fact"][rows], table["value"][rows] = facts[rows], values[rows]
         table["threshold"][rows] = np.nan
         table["rule_zh"][rows], table["rule_en"][rows] = rule["zh"], rule["en"]
@@ -149,6 +146,11 @@ def _without_data(on: Deciding, table: Mapping[str, Any]) -> None:
     )
     table["rule_zh"][rows], table["rule_en"][rows] = minimum["zh"], minimum["en"]
     table["fact"][rows], table["value"][rows], table["threshold"][rows] = None, np.nan, np.nan
+
+
+def override_reference(policy: Policy, rule: Mapping[str, Any]) -> str:
+    """The text that an override rests on, and the policy that says so."""
+    return f"{rule['reference']} ({_reference(policy)})"
 
 
 def _reference(policy: Policy) -> str:

@@ -20,6 +20,8 @@ def basis_of(state: LiveState, as_of: pd.Timestamp) -> dict[str, Any]:
         "catalogue_hash": state.scorer.index.catalogue.hash,
         "store_version": state.store_version,
         "store_loaded_at": state.mark.loaded_at,
+        "grading_run": state.runs.mark.run_id,
+        "grade_decision": state.runs.mark.entry_id,
         "siterisk_version": _program(),
     }
 

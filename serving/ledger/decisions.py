@@ -16,6 +16,7 @@ from data_contracts.errors import NotFound
 from data_contracts.record_store import RecordStore, StoreMark
 from data_contracts.store_connection import reading
 from data_contracts.store_tables import store_table
+from serving.grading.grade_store import GradesMark
 from serving.ledger.entries import decision_ids, place_of, project_list, unpacked, unpacked_features
 
 SHANGHAI_OFFSET = "+08:00"
@@ -50,6 +51,11 @@ class Decision:
     def mark(self) -> StoreMark:
         """The state of the records that it was given from."""
         return StoreMark(self.call["store_version"], self.call["store_loaded_at"])
+
+    @property
+    def grades_mark(self) -> GradesMark:
+        """The grading runs and decisions of persons that it saw; none where answers did not yet tell them."""
+        return GradesMark(self.call["grading_run"] or 0, self.call["grade_decision"] or 0)
 
     @property
     def content(self) -> dict[str, Any]:

@@ -20,8 +20,6 @@ from serving.grading.grade_store import GradeStore, StoredRun
 from serving.http_errors import NotReady
 from serving.live_state import LiveState
 from serving.pages.newest_rows import NewestRows
-from serving.reasons.day_reasons import similar_sites
-from serving.reasons.reasons import Similar
 from serving.request_log import fault_of, request_log
 
 CARD = ("name", "region_code", "agency_code", "category", "use_type", "floor_area_m2", "permit_no",
@@ -59,7 +57,6 @@ class Boards:
         self._open_store = open_store
         self._projects = NewestRows(open_store, "projects", CARD)
         self._made: tuple[object, Board] | None = None
-        self._similar: tuple[object, Similar | None] | None = None
         self._lock = threading.Lock()
 
     def board(self) -> Board | None:
@@ -91,19 +88,12 @@ class Boards:
                 except NotReady:
                     time.sleep(WARM_EVERY_S)
                     continue
-                if board := self.board():
-                    self.similar(ready, pd.Timestamp(board.run.day))
+                if (board := self.board()) and len(board.sites):
+                    day, first = pd.Timestamp(board.run.day), board.sites["project_id"].tolist()[:1]
+                    ready.reasons(day, ready.scorer.index.matrix(first, [day.to_datetime64()]))
                 return
         except Exception as error:
             request_log().warning("pages not warmed", **fault_of(error))
-
-    def similar(self, state: LiveState, day: pd.Timestamp) -> Similar | None:
-        """What is usual among the sites active on a day: of the newest day that was asked for, kept."""
-        with self._lock:
-            if self._similar is None or self._similar[0] != (day, state.scorer.model.version):
-                found = similar_sites(state.scorer.index, state.scorer.model, day.to_datetime64())
-                self._similar = (day, state.scorer.model.version), found
-            return self._similar[1]
 
 
 def _with_cards(grades: pd.DataFrame, projects: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from serving.pages.supposing import offered_changes
 from serving.pages.time_chart import time_chart, waterfall
 from serving.plan.plan_tables import as_records
 from serving.reasons.day_reasons import title_of
-from serving.reasons.reasons import Reason, Reasons, by_family
+from serving.reasons.reasons import Reason, by_family
 
 MONTHS = 24
 LIKE_IT = 5
@@ -62,7 +62,7 @@ def site_content(desk: Desk, key: AccessKey, project_id: str, words: Words) -> d
     if found.empty:
         raise _no_site()
     site, day = next(found.itertuples(index=False)), pd.Timestamp(board.run.day)
-    told, moment = _reasons(desk, state, project_id, day), now()
+    told, moment = _reasons(state, project_id, day), now()
     rows = state.scorer.index.on_file((*RECORDS, "project_parties"), project_id, moment)
     return {
         "board": board,
@@ -127,13 +127,10 @@ def _waterfall(risk: float, reasons: list[Reason], words: Words) -> str:
     )
 
 
-def _reasons(desk: Desk, state: LiveState, project_id: str, day: pd.Timestamp) -> dict[str, list[Reason]]:
+def _reasons(state: LiveState, project_id: str, day: pd.Timestamp) -> dict[str, list[Reason]]:
     moment = day.to_datetime64()
     matrix = state.scorer.index.matrix([project_id], np.array([moment]))
-    similar = desk.boards.similar(state, day)
-    if similar is None:
-        return {}
-    told = Reasons(state.scorer.model, state.scorer.index.catalogue, similar)
+    told = state.reasons(day, matrix)
     return {head: told.of(matrix, head, most=len(matrix.columns))[0] for head in state.scorer.model.heads}
 
 

@@ -1,4 +1,4 @@
-"""Reasons of sites at given moments, beside the sites that were active then: what a table and an answer say."""
+"""Reasons of sites at given moments, beside the sites that were active that day: what a table and an answer say."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ REASONS_TOLD = 2
 BETWEEN_HEADS = " | "
 
 
-def similar_sites(index: FactIndex, model: RiskModel, moment: np.datetime64) -> Similar | None:
-    """What is usual among the sites active at the moment, as known then; None where there are none."""
-    sites = index.sites(moment)
+def similar_sites(index: FactIndex, model: RiskModel, day: pd.Timestamp) -> Similar | None:
+    """What is usual among the sites active at 00:00 of the day, as known then; None where there are none."""
+    sites = index.sites(day)
     if not len(sites):
         return None
-    moments = np.full(len(sites), moment, "datetime64[us]")
+    moments = np.full(len(sites), np.datetime64(day, "us"))
     return Similar.of(model, index.matrix(sites.tolist(), moments))
 
 
@@ -33,14 +33,18 @@ def reasons_at(
     moments: np.ndarray,
     progress: Progress = silent,
 ) -> list[dict[str, list[Reason]]]:
-    """For each pair the reasons by head, in the order given; nothing for a site that is not on file then."""
+    """For each pair the reasons by head, in the order given; nothing for a site that is not on file then.
+
+    Beside the sites that were active at 00:00 of the day, as percentiles are.
+    """
     found: list[dict[str, list[Reason]]] = [{} for _ in project_ids]
     known = index.status(project_ids, moments) != "UNKNOWN"
-    distinct = np.unique(moments[known])
-    for number, moment in enumerate(distinct):
+    days = moments.astype("datetime64[D]")
+    distinct = np.unique(days[known])
+    for number, day in enumerate(distinct):
         progress("依据 / reasons", number, len(distinct))
-        similar = similar_sites(index, model, moment)
-        rows = np.flatnonzero(known & (moments == moment))
+        similar = similar_sites(index, model, pd.Timestamp(day))
+        rows = np.flatnonzero(known & (days == day))
         matrix = index.matrix([project_ids[row] for row in rows.tolist()], moments[rows])
         told = Reasons(model, index.catalogue, similar or Similar.of(model, matrix))
         for head in model.heads:

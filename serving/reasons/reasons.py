@@ -108,24 +108,52 @@ class Reasons:
 
     def of(self, matrix: pd.DataFrame, head: str, most: int = 5) -> list[list[Reason]]:
         """For each row its strongest reasons, those that raise the risk first; at most so many of either kind."""
-        kind, names = self.similar.rows(matrix), self.model.feature_names
-        features = self.catalogue.named(names)
-        told = self.model.contributions(matrix, head)
-        whole, log_odds = (
-            told.drop(columns=EXPECTED).to_numpy("float64"),
-            told.to_numpy("float64").sum(axis=1),
-        )
-        beside = whole - self.similar.added[head][kind]
-        beside[:, [not feature.in_reasons for feature in features]] = 0.0
+        kind, features = self.similar.rows(matrix), self.catalogue.named(self.model.feature_names)
+        log_odds, beside = self._beside(matrix, head, kind)
         fitted = self.model.fitted[head]
         risk = expit(fitted.slope * log_odds + fitted.intercept)
         without = expit(fitted.slope * (log_odds[:, None] - beside) + fitted.intercept)
-        values = matrix[list(names)].to_numpy("float64")
+        values = self.model.features_of(matrix)
         site = _Parts(values, self.similar.medians[kind], beside, risk[:, None] - without)
         return [
             [_reason(features[place], site, row, place) for place in order]
             for row, order in enumerate(_strongest(beside, most))
         ]
+
+    def strongest(self, matrix: pd.DataFrame, head: str, most: int) -> list[list[dict[str, Any]]]:
+        """For each row its strongest reasons of either kind, in short: feature, labels, value, direction and share.
+
+        `share` is the part in the log-odds beside similar sites, of all parts added up without their signs.
+        """
+        features = self.catalogue.named(self.model.feature_names)
+        _, beside = self._beside(matrix, head, self.similar.rows(matrix))
+        sizes, values = np.abs(beside), self.model.features_of(matrix)
+        order, whole = _largest(sizes, most), sizes.sum(axis=1)
+        return [
+            [
+                {
+                    "feature": features[place].name,
+                    "label_zh": features[place].label_zh,
+                    "label_en": features[place].label_en,
+                    "value": None if np.isnan(values[row, place]) else float(values[row, place]),
+                    "direction": "RAISES" if beside[row, place] > 0 else "LOWERS",
+                    "share": float(sizes[row, place] / whole[row]),
+                }
+                for place in places
+                if sizes[row, place] >= LEAST_PART
+            ]
+            for row, places in enumerate(order.tolist())
+        ]
+
+    def _beside(
+        self, matrix: pd.DataFrame, head: str, kind: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The log-odds of each row, and what each feature adds to them beside similar sites; 0 where it is no reason."""
+        told = self.model.parts(matrix, head)
+        beside = told[:, :-1] - self.similar.added[head][kind]
+        told_of = [one.in_reasons for one in self.catalogue.named(self.model.feature_names)]
+        beside[:, np.flatnonzero(~np.array(told_of))] = 0.0
+        return told.sum(axis=1), beside
 
 
 class _Parts(NamedTuple):
@@ -171,6 +199,19 @@ def _parts(model: RiskModel, matrix: pd.DataFrame, head: str) -> NDArray[np.floa
 
 def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return pd.DataFrame(values).median().to_numpy()
+
+
+def _largest(sizes: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """The places of the largest of each row, the largest first, and of equal ones the first.
+
+    >>> _largest(np.array([[0.1, 0.3, 0.0, 0.3]]), 3).tolist()
+    [[1, 3, 0]]
+    """
+    left, places = sizes.copy(), []
+    for _ in range(most):
+        places.append(left.argmax(axis=1))
+        left[np.arange(len(left)), places[-1]] = -1.0
+    return np.stack(places, axis=1)
 
 
 def _strongest(parts: NDArray[np.float64], most: int) -> list[list[int]]:

@@ -19,12 +19,12 @@ from serving.calls.grades import answered_from
 from serving.ledger.basis import basis_of
 from serving.ledger.entries import CallEntry, blocks_of, decision_ids, new_call_id
 from serving.live_state import LiveState
-from serving.scorer import INHERENT_GRADE, UNKNOWN
+from serving.scorer import UNKNOWN
 
 
 @dataclass(frozen=True)
 class SupposedGrade:
-    """A project's result as /v1/grades tells it at `as_of`, its inherent grade (None: 信息不足), and its features.
+    """A project's result as /v1/grades tells it at `as_of`, and its features.
 
     `content` is the answer that the result stood in. `features` is a frame of one row; None for an unknown project.
     """
@@ -32,12 +32,17 @@ class SupposedGrade:
     as_of: pd.Timestamp
     content: dict[str, Any]
     result: dict[str, Any]
-    inherent_grade: int | None
     features: pd.DataFrame | None
 
     @property
     def is_known(self) -> bool:
         return bool(self.result["status"] != UNKNOWN)
+
+    @property
+    def inherent_grade(self) -> int | None:
+        """固有风险等级; None where key facts are not on file."""
+        grade: int | None = self.result["inherent_grade"]
+        return grade
 
     @property
     def values(self) -> dict[str, float | None]:
@@ -51,14 +56,8 @@ class SupposedGrade:
 def supposed_grade(state: LiveState, key: AccessKey, project_id: str, as_of: pd.Timestamp) -> SupposedGrade:
     """The grade of a project to a key; UNKNOWN beyond its scope."""
     content, scores = answered_from(state, key, GradesRequest(project_ids=[project_id]), as_of)
-    index, moments = state.scorer.index, [np.datetime64(as_of, "us")]
-    grade = (
-        index.cells([INHERENT_GRADE], [project_id], moments)[0, 0] if scores.features is not None else np.nan
-    )
     told = {name: value for name, value in content.items() if name != "results"}
-    return SupposedGrade(
-        as_of, told, content["results"][0], None if math.isnan(grade) else int(grade), scores.features
-    )
+    return SupposedGrade(as_of, told, content["results"][0], scores.features)
 
 
 def entry_of(
