@@ -33,6 +33,7 @@ from serving.metrics import Metrics
 from serving.pages.application import ADDRESSES as PAGES
 from serving.pages.application import pages_application
 from serving.pages.city_board import Boards
+from serving.pages.newest_rows import Firms
 from serving.pages.page import Desk
 from serving.pages.rendering import refused_page
 from serving.past_states import PastStates
@@ -77,7 +78,7 @@ class RiskScoring:
         past_states = PastStates(store, settings.home, self.live.newest)
         API.state.parts = Parts(self.live, self.ledger, store, past_states, self.slow_work, metrics)
         API.state.door = Doorkeeper(self.keys, BOOK.roles)
-        UI.state.desk = Desk(API.state.parts, API.state.door, Boards(store))
+        UI.state.desk = Desk(API.state.parts, API.state.door, Boards(store), Firms(store), settings.home)
         self.live.start()
         UI.state.desk.boards.warm(self.live.state)
         self.keys.start()

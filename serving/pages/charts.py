@@ -48,3 +48,17 @@ def drawing(width: float, height: float, title: str, content: str) -> Markup:
         f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
         f'aria-label="{escape(title)}"><title>{escape(title)}</title>{content}</svg>'
     )
+
+
+def bars(rows: Sequence[tuple[str, float]], title: str, *, label: int = 230, room: int = 300) -> Markup:
+    """A bar for each name, from nought to the largest."""
+    row, most = 24, max((size for _, size in rows), default=1.0) or 1.0
+    parts = []
+    for place, (name, size) in enumerate(rows):
+        top = row * place
+        parts.append(
+            f'<text x="{label - 8}" y="{top + 16}" text-anchor="end">{escape(name)}</text>'
+            f'<rect class="bar" x="{label}" y="{top + 4}" width="{room * size / most:.1f}" height="{row - 9}"/>'
+            f'<text class="soft" x="{label + room * size / most + 5:.1f}" y="{top + 16}">{size:.3f}</text>'
+        )
+    return drawing(label + room + 60, row * len(rows), title, "".join(parts))

@@ -46,3 +46,13 @@ class NewestRows:
         rows = rows.sort_values(["recorded_at", "store_version"], kind="stable")
         rows = rows.drop_duplicates(list(self._contract.key), keep="last")
         return rows[rows["withdrawn_at"].isna()][list(names)].reset_index(drop=True)
+
+
+class Firms:
+    """The firms, and who is on which site, as on file now."""
+
+    def __init__(self, open_store: Callable[[], RecordStore]) -> None:
+        self.parties = NewestRows(open_store, "project_parties", ("role", "valid_from", "valid_to"))
+        self.enterprises = NewestRows(
+            open_store, "enterprises", ("name", "kind", "qualification_grade", "safety_licence_until")
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from serving.address_book import Address
 from serving.calls.parts import Parts
 from serving.http_errors import NotReady
 from serving.pages.city_board import Boards
+from serving.pages.newest_rows import Firms
 
 MAY_READ: frozenset[Role] = frozenset({"report", "manage", "administer"})
 MAY_DECIDE: frozenset[Role] = frozenset({"manage", "administer"})
@@ -52,6 +54,8 @@ class Desk:
     parts: Parts
     door: Doorkeeper
     boards: Boards
+    firms: Firms
+    home: Path
 
 
 def desk_of(application: Starlette) -> Desk:

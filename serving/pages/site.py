@@ -50,7 +50,7 @@ async def _shown(request: Request, template: str) -> Response:
     desk, key, words = desk_of(request.app), key_asking(), Words(language_of(request))
     project_id = request.path_params["project_id"]
     content = await desk.parts.in_thread(lambda: site_content(desk, key, project_id, words))
-    return page(request, template, **content)
+    return page(request, template, said=request.query_params.get("said"), **content)
 
 
 def site_content(desk: Desk, key: AccessKey, project_id: str, words: Words) -> dict[str, Any]:
