@@ -80,7 +80,7 @@ class RiskScoring:
         API.state.door = Doorkeeper(self.keys, BOOK.roles)
         UI.state.desk = Desk(API.state.parts, API.state.door, Boards(store), Firms(store), settings.home)
         self.live.start()
-        UI.state.desk.boards.warm(self.live.state)
+        UI.state.desk.warm()
         self.keys.start()
         self.ledger.start()
         end_with_supervisor(os.environ)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,14 +16,10 @@ from data_contracts.record_store import RecordStore
 from serving.access.keys import WHOLE_CITY, AccessKey
 from serving.grading.decisions import with_decisions
 from serving.grading.grade_store import GradeStore, StoredRun
-from serving.http_errors import NotReady
-from serving.live_state import LiveState
 from serving.pages.newest_rows import NewestRows
-from serving.request_log import fault_of, request_log
 
 CARD = ("name", "region_code", "agency_code", "category", "use_type", "floor_area_m2", "permit_no",
         "planned_finish_date")  # fmt: skip
-WARM_EVERY_S = 1.0
 A_WEEK = pd.Timedelta(days=7)
 
 
@@ -75,25 +70,6 @@ class Boards:
                 earlier = store.grades(before, decided_until=before.day) if before else None
                 self._made = made_from, Board(run, _with_cards(grades, projects, earlier), before)
             return self._made[1]
-
-    def warm(self, state: Callable[[], LiveState]) -> None:
-        """Make what the first visitor would wait for, in a thread of its own, once the service is ready."""
-        threading.Thread(target=self._warmed, args=(state,), name="pages", daemon=True).start()
-
-    def _warmed(self, state: Callable[[], LiveState]) -> None:
-        try:
-            while True:
-                try:
-                    ready = state()
-                except NotReady:
-                    time.sleep(WARM_EVERY_S)
-                    continue
-                if (board := self.board()) and len(board.sites):
-                    day, first = pd.Timestamp(board.run.day), board.sites["project_id"].tolist()[:1]
-                    ready.reasons(day, ready.scorer.index.matrix(first, [day.to_datetime64()]))
-                return
-        except Exception as error:
-            request_log().warning("pages not warmed", **fault_of(error))
 
 
 def _with_cards(grades: pd.DataFrame, projects: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame:

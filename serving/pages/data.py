@@ -33,7 +33,7 @@ HAPPENED = {
     "defects": "reported_on", "leader_points": "given_on", "material_tests": "tested_on", "progress": "entered_on",
     "monitor_alarms": "raised_at",
 }  # fmt: skip
-_LOOKS: KeptValues[tuple[str, int], list[dict[str, Any]]] = KeptValues(2)
+_LOOKS: KeptValues[tuple[str, str, int], dict[str, Any]] = KeptValues(64)
 
 
 async def _data(request: Request) -> Response:
@@ -48,7 +48,7 @@ async def _data(request: Request) -> Response:
             max(1, int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1), pages
         )
         return {
-            "tables": _LOOKS.value((str(store.engine.url), state.store_version), lambda: _looks(store)),
+            "tables": table_looks(store),
             "store_version": state.store_version,
             "rows": rows[(number - 1) * ON_A_PAGE : number * ON_A_PAGE],
             "found": len(rows),
@@ -61,7 +61,7 @@ async def _data(request: Request) -> Response:
     return page(request, "data.html.jinja", **await desk.parts.in_thread(content))
 
 
-def _looks(store: RecordStore) -> list[dict[str, Any]]:
+def table_looks(store: RecordStore) -> list[dict[str, Any]]:
     """A row a table that has any rows: when it was loaded last, from where, how late its newest rows came, what they lack."""
     versions = store_table("store_versions")
     asked = sa.select(
@@ -69,16 +69,20 @@ def _looks(store: RecordStore) -> list[dict[str, Any]]:
         sa.func.count().label("deliveries"),
         sa.func.sum(versions.c.rows_stored).label("rows"),
         sa.func.max(versions.c.loaded_at).label("loaded_at"),
+        sa.func.max(versions.c.store_version).label("version"),
     ).group_by(versions.c.table_name)
-    found = []
     with reading(store.engine) as connection:
-        told = {row.table_name: row for row in connection.execute(asked)}
-        for name, one in contracts().items():
-            if name in told:
-                found.append(
-                    dict(told[name]._mapping) | {"title": one.title_zh} | _newest_look(connection, one)
-                )
-    return found
+        told = {row.table_name: dict(row._mapping) for row in connection.execute(asked)}
+        return [
+            told[name]
+            | {"title": one.title_zh}
+            | _LOOKS.value(
+                (str(store.engine.url), name, told[name]["version"]),
+                lambda one=one: _newest_look(connection, one),
+            )
+            for name, one in contracts().items()
+            if name in told
+        ]
 
 
 def _newest_look(connection: sa.Connection, table: TableContract) -> dict[str, Any]:

@@ -45,7 +45,9 @@ class NewestRows:
         rows = pd.read_sql(asked.where(table.c.recorded_at <= now().to_pydatetime()), connection)
         rows = rows.sort_values(["recorded_at", "store_version"], kind="stable")
         rows = rows.drop_duplicates(list(self._contract.key), keep="last")
-        return rows[rows["withdrawn_at"].isna()][list(names)].reset_index(drop=True)
+        newest = rows[rows["withdrawn_at"].isna()][list(names)].reset_index(drop=True)
+        days = [name for name in names if self._contract.column(name).kind in ("date", "moment")]
+        return newest.assign(**{name: pd.to_datetime(newest[name]) for name in days})
 
 
 class Firms:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import pandas as pd
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,10 +24,12 @@ from serving.calls.parts import Parts
 from serving.http_errors import NotReady
 from serving.pages.city_board import Boards
 from serving.pages.newest_rows import Firms
+from serving.request_log import fault_of, request_log
 
 MAY_READ: frozenset[Role] = frozenset({"report", "manage", "administer"})
 MAY_DECIDE: frozenset[Role] = frozenset({"manage", "administer"})
 MOST_FIELDS = 200
+WARM_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,22 @@ class Desk:
     boards: Boards
     firms: Firms
     home: Path
+
+    def warm(self) -> None:
+        """Make what the first visitor would wait for, in a thread of its own, once the service is ready."""
+        threading.Thread(target=self._warmed, name="pages", daemon=True).start()
+
+    def _warmed(self) -> None:
+        while self.parts.live.not_ready():
+            time.sleep(WARM_EVERY_S)
+        try:
+            state, board = self.parts.live.state(), self.boards.board()
+            if board and len(board.sites):
+                day, first = pd.Timestamp(board.run.day), board.sites["project_id"].tolist()[:1]
+                state.reasons(day, state.scorer.index.matrix(first, [day.to_datetime64()]))
+            self.firms.parties.rows(), self.firms.enterprises.rows()
+        except Exception as error:
+            request_log().warning("pages not warmed", **fault_of(error))
 
 
 def desk_of(application: Starlette) -> Desk:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from data_contracts.errors import NotFound
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import WHOLE_CITY, AccessKey
+from serving.kept_values import KeptValues
 from serving.live_state import LiveState
 from serving.pages.page import Desk, Page, desk_of
 from serving.pages.rendering import page
@@ -23,6 +24,7 @@ from serving.plan.plan_tables import WeeklyPlan, as_records
 
 PLANS = "plans"
 WEEKS_SHOWN = 30
+LEFT_OUT_SHOWN = 200
 _KEPT = re.compile(r"(?P<week>\d{4}-W\d{2})-(?P<number>\d+)")
 _MEDIA = {
     ".csv": "text/csv; charset=utf-8",
@@ -30,6 +32,14 @@ _MEDIA = {
     ".json": "application/json",
     ".ics": "text/calendar; charset=utf-8",
 }
+
+
+_READ: KeptValues[Path, WeeklyPlan] = KeptValues(4)
+
+
+def kept_plan(path: Path) -> WeeklyPlan:
+    """A kept plan, which never changes; the last few that were looked at are kept in memory."""
+    return _READ.value(path, lambda: read_plan(path))
 
 
 def kept_plans(home: Path) -> dict[str, list[int]]:
@@ -77,7 +87,7 @@ async def _plan(request: Request) -> Response:
         if found is None:
             return {"week": None}
         week, number, path = found
-        plan, board = seen_plan(read_plan(path), desk.parts.live.state(), key), desk.boards.board()
+        plan, board = seen_plan(kept_plan(path), desk.parts.live.state(), key), desk.boards.board()
         names = (
             {} if board is None else dict(zip(board.sites["project_id"], board.sites["name"], strict=True))
         )
@@ -90,7 +100,8 @@ async def _plan(request: Request) -> Response:
             "passport": plan.passport,
             "visits": as_records(plan.visits),
             "agencies": as_records(plan.agencies),
-            "left_out": as_records(plan.left_out),
+            "left_out": as_records(plan.left_out.head(LEFT_OUT_SHOWN)),
+            "all_left_out": len(plan.left_out),
             "alerts": as_records(plan.alerts),
             "names": names,
         }
@@ -109,7 +120,7 @@ async def _file(request: Request) -> Response:
             raise _no_plan()
         if int(number) not in kept_plans(desk.home).get(week, []):
             raise _no_plan()
-        plan = read_plan(desk.home / PLANS / f"{week}-{int(number)}.json")
+        plan = kept_plan(desk.home / PLANS / f"{week}-{int(number)}.json")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"plan{ending}"
             write_plan(seen_plan(plan, desk.parts.live.state(), key), path)

@@ -20,6 +20,7 @@ from data_contracts.code_list import code_list
 from serving.access.doorkeeper import PAGES, key_shown
 from serving.access.keys import AccessKey
 from serving.access.sessions import COOKIE, form_token
+from serving.http_errors import ERROR_HEADER
 
 LANGUAGE_COOKIE = "siterisk_language"
 LANGUAGES = ("zh", "en")
@@ -125,7 +126,8 @@ def page(request: Request, template: str, status: int = 200, **content: Any) -> 
             version=version("siterisk"),
         )
     )
-    return HTMLResponse(text, status_code=status)
+    # The mark by which the guard knows an answer of ours and lets it pass.
+    return HTMLResponse(text, status_code=status, headers={ERROR_HEADER: "page"} if status >= 400 else None)
 
 
 def refused_page(scope: Scope, refusal: Response) -> Response:

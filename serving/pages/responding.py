@@ -43,7 +43,8 @@ async def _respond(request: Request) -> Response:
     project_id, kind = request.path_params["project_id"], request.path_params["kind"]
     fields = await form_of(request)
     back = fields.pop("back", "")
-    said = _READERS[kind](_message(kind, fields))
+    message = _message(kind, fields)
+    said = _READERS[kind](message)
     asked = GradesRequest(project_ids=[project_id])
     answered = functools.partial(answer_and_entry, desk.parts.live.state, key, asked, now())
     content, entry = await desk.parts.in_thread(answered)

@@ -19,8 +19,7 @@ from serving.live_state import LiveState
 from serving.pages.page import Page, desk_of, form_of
 from serving.pages.rendering import page
 from serving.reasons.day_reasons import title_of
-from serving.what_if.changeable_facts import ChangeableFact, ChangeableFacts, ChangeRefused
-from serving.what_if.drafted_rows import Wanted, drafted_rows
+from serving.what_if.drafted_rows import possible_changes
 
 USUAL_PER_CENT = 90.0
 PART = "x-part"
@@ -28,32 +27,11 @@ PART = "x-part"
 
 def offered_changes(state: LiveState, project_id: str, as_of: pd.Timestamp) -> list[dict[str, Any]]:
     """The changes of the policy that would change a record of the site, with how many; those with a number have a slider."""
-    facts, offered = ChangeableFacts.on(as_of.date()), []
-    for fact in facts.changes.values():
-        rows = _rows(state, project_id, as_of, fact)
-        if rows or (fact.after is not None and _is_open(state, project_id, as_of, fact)):
-            offered.append({"fact": fact, "rows": rows, "per_cent": _now(fact)})
-    return offered
-
-
-def _rows(state: LiveState, project_id: str, as_of: pd.Timestamp, fact: ChangeableFact) -> int:
-    given = {"percent": USUAL_PER_CENT} if fact.percent else {}
-    try:
-        rows = drafted_rows(state.scorer.index, project_id, as_of, [Wanted(fact.code, given)])
-    except ChangeRefused:
-        return 0
-    return sum(map(len, rows.values()))
-
-
-def _is_open(state: LiveState, project_id: str, as_of: pd.Timestamp, fact: ChangeableFact) -> bool:
-    """Whether there is a row that waits for another change: its order cannot be lifted before the hazards are rectified."""
-    rows = state.scorer.index.on_file([fact.table], project_id, as_of)[fact.table]
-    closed = [rows[column].notna() & (rows[column] <= as_of) for column in fact.open]
-    return bool(len(rows)) and not bool(pd.concat(closed, axis=1).any(axis=1).all())
-
-
-def _now(fact: ChangeableFact) -> float | None:
-    return USUAL_PER_CENT if fact.percent else None
+    possible = possible_changes(state.scorer.index, project_id, as_of, {"percent": USUAL_PER_CENT})
+    return [
+        {"fact": fact, "rows": rows, "per_cent": USUAL_PER_CENT if fact.percent else None}
+        for fact, rows in possible
+    ]
 
 
 async def _what_if(request: Request) -> Response:

@@ -51,6 +51,24 @@ def drafted_rows(
     return draft.rows()
 
 
+def possible_changes(
+    index: FactIndex, project_id: str, as_of: pd.Timestamp, given: Mapping[str, Any]
+) -> list[tuple[ChangeableFact, int]]:
+    """The changes of the policy that have rows to be made to, each by itself, with how many rows it would record.
+
+    `given` are parameters for those that take them. One that has to wait for another is among them.
+    """
+    facts = ChangeableFacts.on(as_of.date()).changes.values()
+    tables = sorted(set[str]().union(*(fact.tables for fact in facts)))
+    held, found = index.on_file(tables, project_id, as_of), []
+    for fact in facts:
+        draft = _Draft(project_id, as_of, {name: held[name].copy() for name in fact.tables})
+        draft.make("", fact, given if fact.percent else {})
+        if rows := sum(map(len, draft.rows().values())):
+            found.append((fact, rows))
+    return found
+
+
 def _faults(facts: ChangeableFacts, place: str, one: Wanted) -> Iterator[Fault]:
     if reason := facts.refusal(one.change):
         yield Fault(f"{place}.change", *reason)
