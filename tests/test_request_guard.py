@@ -146,7 +146,7 @@ def test_a_refusal_of_others_is_put_into_our_shape(status: int, code: str) -> No
 def test_every_answer_forbids_loading_from_outside() -> None:
     for status in (200, 404):
         headers = dict(Asked(answering(status), [body(b"{}")]).sent[0]["headers"])
-        assert headers[b"content-security-policy"] .startswith(b"default-src 'none'; ")
+        assert headers[b"content-security-policy"].startswith(b"default-src 'none'; ")
         assert headers[b"cache-control"] == b"no-store"
 
 
