@@ -15,6 +15,7 @@ from serving.access.refusals import Forbidden
 from serving.access.sessions import COOKIE, LONGEST_S, new_session
 from serving.http_errors import error_answer, general_answer
 from serving.pages import (
+    confirmations,
     data,
     enterprise,
     enterprises,
@@ -86,6 +87,7 @@ EVERY_PAGE: tuple[Page, ...] = (
     *site.PAGES,
     *supposing.PAGES,
     *responding.PAGES,
+    *confirmations.PAGES,
     *plan.PAGES,
     *enterprises.PAGES,
     *enterprise.PAGES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from data_contracts.code_list import code_list
 from data_contracts.moments import now
 from data_contracts.record_store import RecordStore
 from serving.access.keys import WHOLE_CITY, AccessKey
-from serving.grading.decisions import with_decisions
+from serving.grading.decisions import Decision, with_decisions
 from serving.grading.grade_store import GradeStore, StoredRun
 from serving.pages.newest_rows import NewestRows
 
@@ -31,6 +31,7 @@ class Board:
     run: StoredRun
     sites: pd.DataFrame
     run_before: StoredRun | None
+    decisions: Sequence[Decision]
 
     @cached_property
     def heads(self) -> list[str]:
@@ -68,7 +69,7 @@ class Boards:
             if self._made is None or self._made[0] != made_from:
                 grades = with_decisions(store.grades(run), decisions)
                 earlier = store.grades(before, decided_until=before.day) if before else None
-                self._made = made_from, Board(run, _with_cards(grades, projects, earlier), before)
+                self._made = made_from, Board(run, _with_cards(grades, projects, earlier), before, decisions)
             return self._made[1]
 
 

@@ -124,7 +124,7 @@ def _through(
     told, found = state.reasons(day, matrix), {}
     for head in model.heads:
         points, parts = told.of_some(matrix, head, chosen)
-        concerned = chosen.any(axis=1)
+        concerned = np.asarray(chosen.any(axis=1))
         mean = parts[concerned].mean(axis=0)
         most = [place for place in np.argsort(-np.abs(mean), kind="stable")[:TOLD].tolist() if mean[place]]
         found[head] = {

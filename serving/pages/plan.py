@@ -97,18 +97,19 @@ def by_agency(visits: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     def when(visit: Mapping[str, Any]) -> tuple[pd.Timestamp, str]:
         return (open_day if pd.isna(visit["day"]) else visit["day"]), str(visit["inspector_refs"] or "")
 
+    found: list[dict[str, Any]] = []
     ordered = sorted(visits, key=lambda visit: (visit["agency_code"], *when(visit)))
-    found = []
     for agency, mine in groupby(ordered, key=lambda visit: visit["agency_code"]):
+        rows = list(mine)
         rounds = [
             {
                 "day": None if day == open_day else day,
                 "inspectors": [one for one in team.split(";") if one],
                 "visits": list(each),
             }
-            for (day, team), each in groupby(mine, key=when)
+            for (day, team), each in groupby(rows, key=when)
         ]
-        found.append({"code": agency, "count": sum(len(one["visits"]) for one in rounds), "rounds": rounds})
+        found.append({"code": agency, "count": len(rows), "rounds": rounds})
     return found
 
 
