@@ -56,30 +56,32 @@ def plan_content(desk: Desk, key: AccessKey, query: Mapping[str, str]) -> dict[s
     told = query.get("version", "")
     number = int(told) if told.isascii() and told.isdigit() and int(told) in kept[week] else kept[week][0]
     plan = seen_plan(_read(kept_path(desk.home / PLANS, week, number)), desk.parts.live.state(), key)
-    cards = _cards(desk, plan)
+    sites = _sites(desk, plan)
     wanted = {name: query.get(name, "").strip()[:100] for name in ("agency", "district", "q")}
     visits, left_out, alerts = (
-        _wanted(as_records(rows), cards, **wanted) for rows in (plan.visits, plan.left_out, plan.alerts)
+        _wanted(rows, sites, **wanted) for rows in (plan.visits, plan.left_out, plan.alerts)
     )
+    shown = left_out.head(MOST_LEFT_OUT)
+    named = sites[sites.index.isin([*visits["project_id"], *shown["project_id"], *alerts["project_id"]])]
     return {
         "week": week,
         "number": number,
         "weeks": list(dict.fromkeys([*list(kept)[:WEEKS_SHOWN], week])),
         "numbers": kept[week],
         "passport": plan.passport,
-        "cards": cards,
+        "cards": {row["project_id"]: row for row in as_records(named.reset_index())},
         "wanted": wanted,
         "narrowed": any(wanted.values()),
         "address": lambda **other: "?" + urlencode({"week": week, "version": number} | other),
         "agencies": as_records(plan.agencies),
-        "districts": _in_use("districts", (card["district"] for card in cards.values())),
+        "districts": [one for one in code_list("districts").codes if (sites["district"] == one).any()],
         "count": len(visits),
-        "counts": pd.Series([visit["selected_by"] for visit in visits]).value_counts().to_dict(),
-        "by_agency": by_agency(visits),
-        "left_out": left_out[:MOST_LEFT_OUT],
+        "counts": visits["selected_by"].value_counts().to_dict(),
+        "by_agency": by_agency(as_records(visits)),
+        "left_out": as_records(shown),
         "all_left_out": len(left_out),
-        "alerts": [list(each) for _, each in groupby(sorted(alerts, key=_signal), key=_signal)],
-        "works": _labels(desk, {one for alert in alerts for one in str(alert["works"]).split(";")}),
+        "alerts": [as_records(rows) for _, rows in alerts.groupby("code", sort=False)],
+        "works": _labels(desk, {one for works in alerts["works"] for one in str(works).split(";")}),
     }
 
 
@@ -118,46 +120,39 @@ def _read(path: Path) -> WeeklyPlan:
     return _READ.value((path, path.stat().st_mtime_ns), lambda: read_plan(path))
 
 
-def _cards(desk: Desk, plan: WeeklyPlan) -> dict[str, dict[str, Any]]:
-    """Of each project of the plan that is active: its name and district."""
+def _sites(desk: Desk, plan: WeeklyPlan) -> pd.DataFrame:
+    """Name and district of the projects of the plan that are active now, by project_id."""
     board = desk.boards.board()
     if board is None:
-        return {}
-    named = set(plan.visits["project_id"]) | set(plan.left_out["project_id"]) | set(plan.alerts["project_id"])
-    sites = board.sites[board.sites["project_id"].isin(named)][["project_id", "name", "district"]]
-    return {row["project_id"]: row for row in as_records(sites)}
+        return pd.DataFrame(columns=["name", "district"], index=pd.Index([], name="project_id"), dtype="str")
+    named = pd.concat([rows["project_id"] for rows in (plan.visits, plan.left_out, plan.alerts)])
+    sites = board.sites[["project_id", "name", "district"]]
+    return sites[sites["project_id"].isin(named)].set_index("project_id")
 
 
-def _wanted(
-    rows: list[dict[str, Any]], cards: Mapping[str, Mapping[str, Any]], *, agency: str, district: str, q: str
-) -> list[dict[str, Any]]:
+def _wanted(rows: pd.DataFrame, sites: pd.DataFrame, *, agency: str, district: str, q: str) -> pd.DataFrame:
     """The rows of an agency and a district in which a text is found: in the id, the name or the inspectors."""
-
-    def fits(row: Mapping[str, Any]) -> bool:
-        card = cards.get(row["project_id"], {})
-        told = f"{row['project_id']}\n{card.get('name') or ''}\n{row.get('inspector_refs') or ''}".lower()
-        return (
-            (not agency or row["agency_code"] == agency)
-            and (not district or card.get("district") == district)
-            and (not q or q.lower() in told)
+    mask = pd.Series(True, index=rows.index)
+    if agency:
+        mask &= rows["agency_code"] == agency
+    if district:
+        mask &= rows["project_id"].isin(sites.index[sites["district"] == district])
+    if q:
+        told = (
+            rows["project_id"].astype("str")
+            + "\n"
+            + rows["project_id"].map(sites["name"]).fillna("").astype("str")
         )
-
-    return [row for row in rows if fits(row)]
-
-
-def _in_use(name: str, codes: Iterable[Any]) -> list[str]:
-    used = set(codes)
-    return [one for one in code_list(name).codes if one in used]
+        if "inspector_refs" in rows:
+            told += "\n" + rows["inspector_refs"].fillna("").astype("str")
+        mask &= told.str.lower().str.contains(q.lower(), regex=False)
+    return rows[mask]
 
 
 def _labels(desk: Desk, names: set[str]) -> dict[str, tuple[str, str]]:
     """What the works of an alert are called: they are features of the catalogue."""
     catalogue = desk.parts.live.state().scorer.index.catalogue
     return {one.name: (one.label_zh, one.label_en) for one in catalogue.features if one.name in names}
-
-
-def _signal(alert: Mapping[str, Any]) -> str:
-    return str(alert["code"])
 
 
 async def _file(request: Request) -> Response:
