@@ -52,6 +52,12 @@ class Catalogue:
         """The feature called `name`; raises NotFound for any other name, with the nearest there are."""
         return self.named([name])[0]
 
+    def role_of(self, feature: Feature) -> str | None:
+        """The role of the firm whose record a feature speaks of, a ratio by its numerator; None for those of no firm."""
+        if feature.role is None and feature.numerator:
+            return self.role_of(self.feature(feature.numerator))
+        return None if feature.group else feature.role
+
     def named(self, names: Sequence[str]) -> tuple[Feature, ...]:
         """The features of these names; raises NotFound that tells every name there is not, with the nearest."""
         found = self._by_name

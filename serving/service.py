@@ -33,7 +33,7 @@ from serving.metrics import Metrics
 from serving.pages.application import ADDRESSES as PAGES
 from serving.pages.application import pages_application
 from serving.pages.city_board import Boards
-from serving.pages.newest_rows import Firms
+from serving.pages.firms import Firms
 from serving.pages.page import Desk
 from serving.pages.rendering import refused_page
 from serving.past_states import PastStates

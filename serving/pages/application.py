@@ -14,7 +14,19 @@ from serving.access.doorkeeper import PAGES
 from serving.access.refusals import Forbidden
 from serving.access.sessions import COOKIE, LONGEST_S, new_session
 from serving.http_errors import error_answer, general_answer
-from serving.pages import data, enterprises, model, overview, plan, responding, site, sites, supposing
+from serving.pages import (
+    confirmations,
+    data,
+    enterprise,
+    enterprises,
+    model,
+    overview,
+    plan,
+    responding,
+    site,
+    sites,
+    supposing,
+)
 from serving.pages.page import MAY_READ, Page, desk_of, fields_of, form_of
 from serving.pages.rendering import LANGUAGE_COOKIE, LANGUAGES, page, refused_page
 
@@ -75,8 +87,10 @@ EVERY_PAGE: tuple[Page, ...] = (
     *site.PAGES,
     *supposing.PAGES,
     *responding.PAGES,
+    *confirmations.PAGES,
     *plan.PAGES,
     *enterprises.PAGES,
+    *enterprise.PAGES,
     *model.PAGES,
     *data.PAGES,
     Page("/sign-in", _sign_in_page, roles=None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,8 +14,9 @@ from data_contracts.code_list import code_list
 from data_contracts.moments import now
 from data_contracts.record_store import RecordStore
 from serving.access.keys import WHOLE_CITY, AccessKey
-from serving.grading.decisions import with_decisions
+from serving.grading.decisions import Decision, with_decisions
 from serving.grading.grade_store import GradeStore, StoredRun
+from serving.kept_values import KeptValues
 from serving.pages.newest_rows import NewestRows
 
 CARD = ("name", "region_code", "agency_code", "category", "use_type", "floor_area_m2", "permit_no",
@@ -31,6 +32,7 @@ class Board:
     run: StoredRun
     sites: pd.DataFrame
     run_before: StoredRun | None
+    decisions: Sequence[Decision]
 
     @cached_property
     def heads(self) -> list[str]:
@@ -51,6 +53,7 @@ class Boards:
     def __init__(self, open_store: Callable[[], RecordStore]) -> None:
         self._open_store = open_store
         self._projects = NewestRows(open_store, "projects", CARD)
+        self._grades: KeptValues[int, pd.DataFrame] = KeptValues(2)
         self._made: tuple[object, Board] | None = None
         self._lock = threading.Lock()
 
@@ -66,10 +69,16 @@ class Boards:
         made_from = (run.run_id, len(decisions), before and before.run_id, id(projects))
         with self._lock:
             if self._made is None or self._made[0] != made_from:
-                grades = with_decisions(store.grades(run), decisions)
-                earlier = store.grades(before, decided_until=before.day) if before else None
-                self._made = made_from, Board(run, _with_cards(grades, projects, earlier), before)
+                grades = with_decisions(self._left_by(store, run), decisions)
+                earlier = before and with_decisions(
+                    self._left_by(store, before), store.decisions(before, before.day)
+                )
+                self._made = made_from, Board(run, _with_cards(grades, projects, earlier), before, decisions)
             return self._made[1]
+
+    def _left_by(self, store: GradeStore, run: StoredRun) -> pd.DataFrame:
+        """The frame of a run as the run left it: reading one takes half a second, a decision changes a few rows."""
+        return self._grades.value(run.run_id, lambda: store.grades(run))
 
 
 def _with_cards(grades: pd.DataFrame, projects: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame:

@@ -1,158 +1,127 @@
-"""企业: firms with an active site in the key's scope: their sites, record and credit, and what they add to risks."""
+"""企业: the firms with an active site in a key's scope, filtered, sorted and searched."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
-import numpy as np
 import pandas as pd
-import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 
-from data_contracts.contract import contract
-from data_contracts.errors import NotFound
-from data_contracts.moments import now
-from data_contracts.record_store import RecordStore
-from data_contracts.store_connection import reading
-from data_contracts.store_tables import store_table
+from data_contracts.code_list import code_list
 from serving.access.doorkeeper import key_asking
-from serving.live_state import LiveState
-from serving.pages.page import Desk, Page, desk_of
+from serving.pages.firms import Firms
+from serving.pages.page import Page, desk_of
+from serving.pages.paging import Leaf, number_in
 from serving.pages.rendering import page
 from serving.plan.plan_tables import as_records
-from serving.reasons.day_reasons import title_of
 
-ON_A_PAGE = 50
-MOST_SITES = 200
-FIRM_FAMILY = "参建方信用"
-"""The family of the features that reach a site through the firms on it."""
-
-RECORD = {
-    "violations": ("found_on", ("severity", "category", "disposal", "rectified_on", "revoked_at")),
-    "accidents": ("occurred_on", ("accident_type", "deaths", "serious_injuries", "revoked_at")),
+SORTS = {
+    "colour": ("红、橙多者在前", "Most reds and oranges"),
+    "sites": ("在建项目多者在前", "Most active sites"),
+    "credit": ("信用分低者在前", "Lowest credit score"),
+    "name": ("名称", "Name"),
+}
+_ORDERS: Mapping[str, tuple[list[str], list[bool]]] = {
+    "colour": (["red", "orange", "sites"], [False, False, False]),
+    "sites": (["sites", "red", "orange"], [False, False, False]),
+    "credit": (["scheme_id", "score", "sites"], [False, True, False]),
+    "name": (["name"], [True]),
 }
 
 
-async def _firms(request: Request) -> Response:
-    desk, key, query = desk_of(request.app), key_asking(), request.query_params
-    search = query.get("q", "").strip()[:100]
-    number = query.get("page", "1")
+@dataclass(frozen=True)
+class Asked:
+    """What a visitor asks of the list; what is not understood is as if it had not been asked."""
+
+    search: str = ""
+    kind: str = ""
+    role: str = ""
+    sort: str = "colour"
+    number: int = 1
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Asked:
+        return cls(
+            search=query.get("q", "").strip()[:100],
+            kind=query.get("kind", "")[:40],
+            role=query.get("role", "") if query.get("role") in code_list("roles").codes else "",
+            sort=query.get("sort", "") if query.get("sort") in SORTS else "colour",
+            number=number_in(query.get("page", "")),
+        )
+
+    def address(self, **other: Any) -> str:
+        """The query of the same list, with other wishes."""
+        sort = "" if self.sort == "colour" else self.sort
+        told = {"q": self.search, "kind": self.kind, "role": self.role, "sort": sort}
+        told |= {name: str(value) for name, value in other.items()}
+        return "?" + urlencode({name: value for name, value in told.items() if value})
+
+    def chosen(self, firms: pd.DataFrame) -> pd.DataFrame:
+        """The firms that are meant, in order; equal ones by id."""
+        mask = pd.Series(True, index=firms.index)
+        if self.kind:
+            mask &= firms["kind"] == self.kind
+        if self.search:
+            told = (firms["enterprise_id"] + "\n" + firms["name"].fillna("")).str.lower()
+            mask &= told.str.contains(self.search.lower(), regex=False)
+        columns, ascending = _ORDERS[self.sort]
+        return firms[mask].sort_values(
+            [*columns, "enterprise_id"], ascending=[*ascending, True], na_position="last"
+        )
+
+
+def firms_on(firms: Firms, sites: pd.DataFrame, role: str = "") -> pd.DataFrame:
+    """A row a firm on any of the sites (in one role if told): enterprise_id, sites, red, orange, and its card."""
+    there = firms.on_sites()
+    if role:
+        there = there[there["role"] == role]
+    mine = there[["enterprise_id", "project_id"]].drop_duplicates()
+    mine = mine.merge(sites[["project_id", "colour"]], on="project_id")
+    counted = mine.assign(sites=1, red=mine["colour"] == "RED", orange=mine["colour"] == "ORANGE")
+    counts = counted.groupby("enterprise_id")[["sites", "red", "orange"]].sum()
+    return counts.join(firms.cards()).reset_index()
+
+
+def roles_by(rows: pd.DataFrame, column: str) -> dict[str, list[str]]:
+    """The roles in rows of parties by firm or by site, in the order of their list."""
+    order = {code: place for place, code in enumerate(code_list("roles").codes)}
+    found: dict[str, set[str]] = {}
+    for one, role in zip(rows[column].tolist(), rows["role"].tolist(), strict=True):
+        found.setdefault(one, set()).add(role)
+    return {one: sorted(roles, key=lambda role: order.get(role, len(order))) for one, roles in found.items()}
+
+
+async def _enterprises(request: Request) -> Response:
+    desk, key, asked = desk_of(request.app), key_asking(), Asked.of(request.query_params)
 
     def content() -> dict[str, Any]:
         board = desk.boards.board()
         if board is None:
             return {"board": None}
-        firms = _with_names(desk, _by_firm(desk, board.seen_by(key)))
-        if search:
-            told = (firms["enterprise_id"] + "\n" + firms["name"].fillna("")).str.lower()
-            firms = firms[told.str.contains(search.lower(), regex=False)]
-        pages = max(1, -(-len(firms) // ON_A_PAGE))
-        at = min(
-            max(1, int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 1), pages
-        )
-        shown = firms.iloc[(at - 1) * ON_A_PAGE : at * ON_A_PAGE]
-        return {"board": board, "found": len(firms), "rows": as_records(shown), "number": at, "pages": pages}
-
-    return page(request, "enterprises.html.jinja", search=search, **await desk.parts.in_thread(content))
-
-
-def _parties_now(desk: Desk) -> pd.DataFrame:
-    """Who is on which site now."""
-    rows, moment = desk.firms.parties.rows(), now()
-    return rows[rows["valid_to"].isna() | (rows["valid_to"] > moment)]
-
-
-def _by_firm(desk: Desk, sites: pd.DataFrame) -> pd.DataFrame:
-    """A row a firm on any of the sites: enterprise_id, how many of them it is on, and how many are red and orange."""
-    there = _parties_now(desk)[["enterprise_id", "project_id"]].drop_duplicates()
-    mine = there.merge(sites[["project_id", "colour"]], on="project_id")
-    counted = mine.assign(red=mine["colour"] == "RED", orange=mine["colour"] == "ORANGE")
-    firms = counted.groupby("enterprise_id").agg(
-        sites=("project_id", "size"), red=("red", "sum"), orange=("orange", "sum")
-    )
-    order = ["red", "orange", "sites", "enterprise_id"]
-    return firms.reset_index().sort_values(order, ascending=[False, False, False, True])
-
-
-def _with_names(desk: Desk, firms: pd.DataFrame) -> pd.DataFrame:
-    return firms.merge(desk.firms.enterprises.rows(), on="enterprise_id", how="left")
-
-
-async def _firm(request: Request) -> Response:
-    desk, key = desk_of(request.app), key_asking()
-    enterprise_id = request.path_params["enterprise_id"]
-
-    def content() -> dict[str, Any]:
-        board, state = desk.boards.board(), desk.parts.live.state()
-        parties = _parties_now(desk)
-        mine = parties[parties["enterprise_id"] == enterprise_id]
-        sites = None if board is None else board.seen_by(key)
-        if sites is None or not sites["project_id"].isin(mine["project_id"]).any():
-            raise NotFound(
-                zh="没有这个企业，或您的密钥范围内没有它的在建项目。",
-                en="There is no such firm, or it has no active site within the scope of your key.",
-                field="enterprise_id",
-            )
-        roles = mine.groupby("project_id")["role"].agg(lambda each: sorted(set(each)))
-        own = sites[sites["project_id"].isin(roles.index)].head(MOST_SITES)
-        day = pd.Timestamp(board.run.day)  # type: ignore[union-attr]
+        sites = board.seen_by(key)
+        firms = firms_on(desk.firms, sites, asked.role)
+        chosen = asked.chosen(firms)
+        leaf = Leaf(len(chosen), asked.number)
+        shown, there = chosen.iloc[leaf.part], desk.firms.on_sites()
+        there = there[there["enterprise_id"].isin(shown["enterprise_id"])]
+        roles = roles_by(there[there["project_id"].isin(sites["project_id"])], "enterprise_id")
+        known = set(firms["kind"].dropna())
         return {
             "board": board,
-            "firm": _identity(desk, enterprise_id),
-            "sites": as_records(own.assign(roles=own["project_id"].map(roles))),
-            "credit": _rows(desk.parts.open_store(), "credit_records", enterprise_id)[:10],
-            "record": _record(state, own["project_id"].tolist()),
-            "added": _added(state, own["project_id"].tolist(), day),
+            "rows": as_records(shown),
+            "roles_of": roles,
+            "leaf": leaf,
+            "total": len(firms),
+            "kinds": [one for one in code_list("enterprise_kinds").codes if one in known],
         }
 
-    return page(request, "enterprise.html.jinja", **await desk.parts.in_thread(content))
+    roles = list(code_list("roles").codes)
+    told = await desk.parts.in_thread(content)
+    return page(request, "enterprises.html.jinja", asked=asked, sorts=SORTS, roles=roles, **told)
 
 
-def _identity(desk: Desk, enterprise_id: str) -> dict[str, Any]:
-    firms = desk.firms.enterprises.rows()
-    found = as_records(firms[firms["enterprise_id"] == enterprise_id])
-    return found[0] if found else dict.fromkeys(firms.columns) | {"enterprise_id": enterprise_id}
-
-
-def _rows(store: RecordStore, name: str, enterprise_id: str) -> list[dict[str, Any]]:
-    """The newest versions of a firm's rows of a table, the newest first."""
-    table, key = store_table(name), list(contract(name).key)
-    asked = sa.select(table).where(
-        table.c.enterprise_id == enterprise_id, table.c.recorded_at <= now().to_pydatetime()
-    )
-    with reading(store.engine) as connection:
-        rows = pd.read_sql(asked.order_by(table.c.recorded_at, table.c.store_version), connection)
-    newest = rows.drop_duplicates(key, keep="last")
-    return as_records(newest[newest["withdrawn_at"].isna()].iloc[::-1])
-
-
-def _record(state: LiveState, project_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """What is on record of these sites, the newest first."""
-    moment, found = now(), {}
-    for table, (happened, columns) in RECORD.items():
-        parts = [state.scorer.index.on_file([table], site, moment)[table] for site in project_ids[:30]]
-        rows = pd.concat(parts) if parts else pd.DataFrame(columns=[happened, *columns])
-        counted = rows[rows["revoked_at"].isna()].sort_values(happened, ascending=False)
-        found[table] = as_records(counted.head(15))
-    return found
-
-
-def _added(state: LiveState, project_ids: list[str], day: pd.Timestamp) -> list[dict[str, Any]]:
-    """By head, what the features of the firms add on average to the log-odds of these sites beside similar ones."""
-    if not project_ids:
-        return []
-    moments = np.full(len(project_ids), day.to_datetime64())
-    matrix = state.scorer.index.matrix(project_ids, moments)
-    told = state.reasons(day, matrix)
-    return [
-        {
-            "title": title_of(state.scorer.model, head),
-            "log_odds": float(told.of_family(matrix, head, FIRM_FAMILY).mean()),
-        }
-        for head in state.scorer.model.heads
-    ]
-
-
-PAGES = (Page("/enterprises", _firms), Page("/enterprises/{enterprise_id}", _firm))
+PAGES = (Page("/enterprises", _enterprises),)

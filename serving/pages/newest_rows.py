@@ -48,13 +48,3 @@ class NewestRows:
         newest = rows[rows["withdrawn_at"].isna()][list(names)].reset_index(drop=True)
         days = [name for name in names if self._contract.column(name).kind in ("date", "moment")]
         return newest.assign(**{name: pd.to_datetime(newest[name]) for name in days})
-
-
-class Firms:
-    """The firms, and who is on which site, as on file now."""
-
-    def __init__(self, open_store: Callable[[], RecordStore]) -> None:
-        self.parties = NewestRows(open_store, "project_parties", ("role", "valid_from", "valid_to"))
-        self.enterprises = NewestRows(
-            open_store, "enterprises", ("name", "kind", "qualification_grade", "safety_licence_until")
-        )

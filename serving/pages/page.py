@@ -23,7 +23,7 @@ from serving.address_book import Address
 from serving.calls.parts import Parts
 from serving.http_errors import NotReady
 from serving.pages.city_board import Boards
-from serving.pages.newest_rows import Firms
+from serving.pages.firms import Firms
 from serving.request_log import fault_of, request_log
 
 MAY_READ: frozenset[Role] = frozenset({"report", "manage", "administer"})
@@ -74,7 +74,7 @@ class Desk:
             if board and len(board.sites):
                 day, first = pd.Timestamp(board.run.day), board.sites["project_id"].tolist()[:1]
                 state.reasons(day, state.scorer.index.matrix(first, [day.to_datetime64()]))
-            self.firms.parties.rows(), self.firms.enterprises.rows()
+            self.firms.on_sites(), self.firms.cards()
         except Exception as error:
             request_log().warning("pages not warmed", **fault_of(error))
 

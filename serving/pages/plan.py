@@ -2,137 +2,178 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
 import tempfile
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 from starlette.requests import Request
 from starlette.responses import Response
 
+from data_contracts.code_list import code_list
 from data_contracts.errors import NotFound
+from data_contracts.moments import now
 from serving.access.doorkeeper import key_asking
-from serving.access.keys import WHOLE_CITY, AccessKey
+from serving.access.keys import AccessKey
 from serving.kept_values import KeptValues
 from serving.live_state import LiveState
 from serving.pages.page import Desk, Page, desk_of
-from serving.pages.rendering import page
+from serving.pages.rendering import page, reaches_whole_city
+from serving.plan.kept_plans import kept_numbers, kept_path
 from serving.plan.plan_files import ENDINGS, read_plan, write_plan
-from serving.plan.plan_tables import WeeklyPlan, as_records
+from serving.plan.plan_scope import plan_within
+from serving.plan.plan_tables import WeeklyPlan, as_records, week_named
 
 PLANS = "plans"
 WEEKS_SHOWN = 30
-LEFT_OUT_SHOWN = 200
-_KEPT = re.compile(r"(?P<week>\d{4}-W\d{2})-(?P<number>\d+)")
+MOST_LEFT_OUT = 200
 _MEDIA = {
     ".csv": "text/csv; charset=utf-8",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".json": "application/json",
     ".ics": "text/calendar; charset=utf-8",
 }
-
-
-_READ: KeptValues[Path, WeeklyPlan] = KeptValues(4)
-
-
-def kept_plan(path: Path) -> WeeklyPlan:
-    """A kept plan, which never changes; the last few that were looked at are kept in memory."""
-    return _READ.value(path, lambda: read_plan(path))
-
-
-def kept_plans(home: Path) -> dict[str, list[int]]:
-    """The numbers of the plans kept of each week, the newest of both first."""
-    found: dict[str, list[int]] = {}
-    for path in (home / PLANS).glob("*.json"):
-        if named := _KEPT.fullmatch(path.stem):
-            found.setdefault(named["week"], []).append(int(named["number"]))
-    return {week: sorted(found[week], reverse=True) for week in sorted(found, reverse=True)}
-
-
-def seen_plan(plan: WeeklyPlan, state: LiveState, key: AccessKey) -> WeeklyPlan:
-    """The plan with the rows of projects within the key's scope alone, and the agencies that they have."""
-    if WHOLE_CITY in key.districts:
-        return plan
-
-    def within(rows: pd.DataFrame) -> pd.DataFrame:
-        reached = [state.jurisdictions.reached(key, one) for one in rows["project_id"].tolist()]
-        return rows[pd.Series(reached, index=rows.index, dtype=bool)].reset_index(drop=True)
-
-    draw = within(plan.draw)
-    mine = plan.agencies["agency_code"].isin(set(draw["agency_code"]) & key.agencies)
-    return dataclasses.replace(
-        plan, visits=within(plan.visits), draw=draw, left_out=within(plan.left_out), alerts=within(plan.alerts),
-        agencies=plan.agencies[mine],
-    )  # fmt: skip
-
-
-def _asked(desk: Desk, week: str, number: str) -> tuple[str, int, Path] | None:
-    """Which kept plan is meant: the newest week and the last plan of it unless told; None where none is kept."""
-    kept = kept_plans(desk.home)
-    if not kept:
-        return None
-    chosen = week if week in kept else next(iter(kept))
-    numbers = kept[chosen]
-    last = int(number) if number.isascii() and number.isdigit() and int(number) in numbers else numbers[0]
-    return chosen, last, desk.home / PLANS / f"{chosen}-{last}.json"
+_READ: KeptValues[tuple[Path, int], WeeklyPlan] = KeptValues(8)
+"""Plans that were looked at last; the process has one home."""
 
 
 async def _plan(request: Request) -> Response:
     desk, key, query = desk_of(request.app), key_asking(), request.query_params
+    content = await desk.parts.in_thread(lambda: plan_content(desk, key, query))
+    return page(request, "plan.html.jinja", **content)
 
-    def content() -> dict[str, Any]:
-        found = _asked(desk, query.get("week", ""), query.get("version", ""))
-        if found is None:
-            return {"week": None}
-        week, number, path = found
-        plan, board = seen_plan(kept_plan(path), desk.parts.live.state(), key), desk.boards.board()
-        names = (
-            {} if board is None else dict(zip(board.sites["project_id"], board.sites["name"], strict=True))
+
+def plan_content(desk: Desk, key: AccessKey, query: Mapping[str, str]) -> dict[str, Any]:
+    """What the page shows: the plan that is meant, by agency, day and team."""
+    kept, this_week = kept_numbers(desk.home / PLANS), week_named(now())
+    if not kept:
+        return {"week": None, "this_week": this_week}
+    asked = query.get("week", "")
+    week = asked if asked in kept else this_week if this_week in kept else next(iter(kept))
+    told = query.get("version", "")
+    number = int(told) if told.isascii() and told.isdigit() and int(told) in kept[week] else kept[week][0]
+    plan = seen_plan(_read(kept_path(desk.home / PLANS, week, number)), desk.parts.live.state(), key)
+    sites = _sites(desk, plan)
+    wanted = {name: query.get(name, "").strip()[:100] for name in ("agency", "district", "q")}
+    visits, left_out, alerts = (
+        _wanted(rows, sites, **wanted) for rows in (plan.visits, plan.left_out, plan.alerts)
+    )
+    shown = left_out.head(MOST_LEFT_OUT)
+    named = sites[sites.index.isin([*visits["project_id"], *shown["project_id"], *alerts["project_id"]])]
+    return {
+        "week": week,
+        "number": number,
+        "weeks": list(dict.fromkeys([*list(kept)[:WEEKS_SHOWN], week])),
+        "numbers": kept[week],
+        "passport": plan.passport,
+        "cards": {row["project_id"]: row for row in as_records(named.reset_index())},
+        "wanted": wanted,
+        "narrowed": any(wanted.values()),
+        "address": lambda **other: "?" + urlencode({"week": week, "version": number} | other),
+        "agencies": as_records(plan.agencies),
+        "districts": [one for one in code_list("districts").codes if (sites["district"] == one).any()],
+        "count": len(visits),
+        "counts": visits["selected_by"].value_counts().to_dict(),
+        "by_agency": by_agency(as_records(visits)),
+        "left_out": as_records(shown),
+        "all_left_out": len(left_out),
+        "alerts": [as_records(rows) for _, rows in alerts.groupby("code", sort=False)],
+        "works": _labels(desk, {one for works in alerts["works"] for one in str(works).split(";")}),
+    }
+
+
+def seen_plan(plan: WeeklyPlan, state: LiveState, key: AccessKey) -> WeeklyPlan:
+    """The plan within the key's scope."""
+    if reaches_whole_city(key):
+        return plan
+    return plan_within(plan, lambda project_id: state.jurisdictions.reached(key, project_id))
+
+
+def by_agency(visits: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The visits of each agency by day and team, those whose day is open last."""
+    open_day = pd.Timestamp.max
+
+    def when(visit: Mapping[str, Any]) -> tuple[pd.Timestamp, str]:
+        return (open_day if pd.isna(visit["day"]) else visit["day"]), str(visit["inspector_refs"] or "")
+
+    found: list[dict[str, Any]] = []
+    ordered = sorted(visits, key=lambda visit: (visit["agency_code"], *when(visit)))
+    for agency, mine in groupby(ordered, key=lambda visit: visit["agency_code"]):
+        rows = list(mine)
+        rounds = [
+            {
+                "day": None if day == open_day else day,
+                "inspectors": [one for one in team.split(";") if one],
+                "visits": list(each),
+            }
+            for (day, team), each in groupby(rows, key=when)
+        ]
+        found.append({"code": agency, "count": len(rows), "rounds": rounds})
+    return found
+
+
+def _read(path: Path) -> WeeklyPlan:
+    """A kept plan, which does not change; the last few that were looked at are kept in memory."""
+    return _READ.value((path, path.stat().st_mtime_ns), lambda: read_plan(path))
+
+
+def _sites(desk: Desk, plan: WeeklyPlan) -> pd.DataFrame:
+    """Name and district of the projects of the plan that are active now, by project_id."""
+    board = desk.boards.board()
+    if board is None:
+        return pd.DataFrame(columns=["name", "district"], index=pd.Index([], name="project_id"), dtype="str")
+    named = pd.concat([rows["project_id"] for rows in (plan.visits, plan.left_out, plan.alerts)])
+    sites = board.sites[["project_id", "name", "district"]]
+    return sites[sites["project_id"].isin(named)].set_index("project_id")
+
+
+def _wanted(rows: pd.DataFrame, sites: pd.DataFrame, *, agency: str, district: str, q: str) -> pd.DataFrame:
+    """The rows of an agency and a district in which a text is found: in the id, the name or the inspectors."""
+    mask = pd.Series(True, index=rows.index)
+    if agency:
+        mask &= rows["agency_code"] == agency
+    if district:
+        mask &= rows["project_id"].isin(sites.index[sites["district"] == district])
+    if q:
+        told = (
+            rows["project_id"].astype("str")
+            + "\n"
+            + rows["project_id"].map(sites["name"]).fillna("").astype("str")
         )
-        kept = kept_plans(desk.home)
-        return {
-            "week": week,
-            "number": number,
-            "weeks": list(kept)[:WEEKS_SHOWN],
-            "numbers": kept[week],
-            "passport": plan.passport,
-            "visits": as_records(plan.visits),
-            "agencies": as_records(plan.agencies),
-            "left_out": as_records(plan.left_out.head(LEFT_OUT_SHOWN)),
-            "all_left_out": len(plan.left_out),
-            "alerts": as_records(plan.alerts),
-            "names": names,
-        }
+        if "inspector_refs" in rows:
+            told += "\n" + rows["inspector_refs"].fillna("").astype("str")
+        mask &= told.str.lower().str.contains(q.lower(), regex=False)
+    return rows[mask]
 
-    return page(request, "plan.html.jinja", **await desk.parts.in_thread(content))
+
+def _labels(desk: Desk, names: set[str]) -> dict[str, tuple[str, str]]:
+    """What the works of an alert are called: they are features of the catalogue."""
+    catalogue = desk.parts.live.state().scorer.index.catalogue
+    return {one.name: (one.label_zh, one.label_en) for one in catalogue.features if one.name in names}
 
 
 async def _file(request: Request) -> Response:
     """A kept plan as a file, within the key's scope."""
     desk, key = desk_of(request.app), key_asking()
-    ending = f".{request.path_params['kind']}"
-    week, number = request.path_params["week"], request.path_params["number"]
+    ending, week = f".{request.path_params['kind']}", request.path_params["week"]
+    told = request.path_params["number"]
+    number = int(told) if told.isascii() and told.isdigit() and len(told) < 7 else 0
 
     def made() -> bytes:
-        if ending not in ENDINGS or not number.isascii() or not number.isdigit():
-            raise _no_plan()
-        if int(number) not in kept_plans(desk.home).get(week, []):
-            raise _no_plan()
-        plan = kept_plan(desk.home / PLANS / f"{week}-{int(number)}.json")
+        if ending not in ENDINGS or number not in kept_numbers(desk.home / PLANS).get(week, []):
+            raise NotFound(zh="没有这份检查计划。", en="There is no such plan.", field="week")
+        plan = seen_plan(_read(kept_path(desk.home / PLANS, week, number)), desk.parts.live.state(), key)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"plan{ending}"
-            write_plan(seen_plan(plan, desk.parts.live.state(), key), path)
+            write_plan(plan, path)
             return path.read_bytes()
 
     content = await desk.parts.in_thread(made)
-    headers = {"Content-Disposition": f'attachment; filename="plan-{week}-{int(number)}{ending}"'}
+    headers = {"Content-Disposition": f'attachment; filename="plan-{week}-{number}{ending}"'}
     return Response(content, media_type=_MEDIA[ending], headers=headers)
-
-
-def _no_plan() -> NotFound:
-    return NotFound(zh="没有这份检查计划。", en="There is no such plan.", field="week")
 
 
 PAGES = (Page("/plan", _plan), Page("/plan/{week}/{number}.{kind}", _file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,30 @@ from serving.plan.plan_files import read_plan, write_plan
 from serving.plan.plan_tables import Week, WeeklyPlan, week_named
 
 PLANNED = ("project_id", "day", "inspector_refs")
+_NAME = re.compile(r"(?P<week>\d{4}-W\d{2})-(?P<number>\d{1,6})", re.ASCII)
 
 
 def keep(plan: WeeklyPlan, folder: Path) -> Path:
     """Every plan stays: the next number of the week."""
     folder.mkdir(parents=True, exist_ok=True)
     week = plan.passport["week"]
-    path = folder / f"{week}-{1 + max(_numbers(folder, week), default=0)}.json"
+    path = kept_path(folder, week, 1 + max(_numbers(folder, week), default=0))
     write_plan(plan, path)
     return path
+
+
+def kept_path(folder: Path, week: str, number: int) -> Path:
+    """Where a plan of a week is kept."""
+    return folder / f"{week}-{number}.json"
+
+
+def kept_numbers(folder: Path) -> dict[str, list[int]]:
+    """The numbers of the plans kept of each week, the latest week and the highest number first; empty for no folder."""
+    found: dict[str, list[int]] = {}
+    for path in folder.glob("*.json"):
+        if named := _NAME.fullmatch(path.stem):
+            found.setdefault(named["week"], []).append(int(named["number"]))
+    return {week: sorted(found[week], reverse=True) for week in sorted(found, reverse=True)}
 
 
 def still_planned(folder: Path, week: Week) -> tuple[pd.DataFrame, list[str]]:
@@ -34,7 +50,7 @@ def still_planned(folder: Path, week: Week) -> tuple[pd.DataFrame, list[str]]:
     while monday < week.monday:
         name = week_named(monday)
         if numbers := _numbers(folder, name):
-            plans.append(folder / f"{name}-{max(numbers)}.json")
+            plans.append(kept_path(folder, name, max(numbers)))
         monday += pd.Timedelta(weeks=1)
     parts = [read_plan(path).visits[list(PLANNED)] for path in plans]
     visits = pd.concat(parts) if parts else pd.DataFrame(columns=list(PLANNED))

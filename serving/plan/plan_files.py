@@ -13,7 +13,7 @@ import pandas as pd
 from data_contracts.errors import SourceUnreadable
 from serving.plan.plan_tables import AGENCIES, COLUMNS, DRAW, LEFT_OUT, WeeklyPlan, as_records
 from serving.plan.visit_words import ALERTS
-from serving.result_files import as_rows, writable_result, written_whole
+from serving.result_files import as_rows, plain_cells, writable_result, written_whole
 
 HEADINGS_ZH = {
     "visit_id": "检查编号", "week": "周次", "day": "日期", "agency_code": "监督机构", "project_id": "项目编号",
@@ -109,7 +109,7 @@ def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _shown(visits: pd.DataFrame) -> pd.DataFrame:
     days = {name: visits[name].dt.strftime("%Y-%m-%d") for name in ("day", "due_on")}
-    return visits.assign(**days).rename(columns=HEADINGS_ZH)
+    return plain_cells(visits.assign(**days)).rename(columns=HEADINGS_ZH)
 
 
 def _csv(plan: WeeklyPlan, path: Path) -> None:
@@ -129,7 +129,7 @@ def _excel(plan: WeeklyPlan, path: Path) -> None:
     }
     with pd.ExcelWriter(path, engine="openpyxl") as book:
         for name, rows in sheets.items():
-            rows.to_excel(book, sheet_name=name, index=False)
+            plain_cells(rows).to_excel(book, sheet_name=name, index=False)
             book.sheets[name].freeze_panes = "A2"
 
 

@@ -145,11 +145,17 @@ class Reasons:
             for row, places in enumerate(order.tolist())
         ]
 
-    def of_family(self, matrix: pd.DataFrame, head: str, family: str) -> NDArray[np.float64]:
-        """What the features of one family together add to the log-odds of each row beside similar sites."""
-        _, beside = self._beside(matrix, head, self.similar.rows(matrix))
-        own = [feature.family == family for feature in self.catalogue.named(self.model.feature_names)]
-        return beside[:, np.flatnonzero(own)].sum(axis=1)
+    def of_some(
+        self, matrix: pd.DataFrame, head: str, chosen: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What features chosen row by row (rows, features) add beside similar sites: together in points of risk, a row
+        each, and each one in log-odds (rows, features), 0 where it is not chosen or no reason."""
+        log_odds, beside = self._beside(matrix, head, self.similar.rows(matrix))
+        parts, fitted = np.where(chosen, beside, 0.0), self.model.fitted[head]
+        risk, without = (
+            expit(fitted.slope * each + fitted.intercept) for each in (log_odds, log_odds - parts.sum(axis=1))
+        )
+        return risk - without, parts
 
     def _beside(
         self, matrix: pd.DataFrame, head: str, kind: NDArray[np.int64]
