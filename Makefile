@@ -1,5 +1,5 @@
 # make demo    a synthetic city end to end: records, training, promotion, a service that answers
-# make test    everything that is tested, with a real PostgreSQL
+# make test    everything that is tested, with a real PostgreSQL and a real browser
 # make venv    only prepares .venv
 # DEMO="--no-serve --projects 400 --years 3" passes options to the demo.
 
@@ -20,7 +20,7 @@ demo: venv
 	$(BIN)/siterisk demo $(DEMO)
 
 test: venv lint
-	@.ci/debian 'postgresql=ls /usr/lib/postgresql/*/bin/initdb || command -v initdb'
+	@.ci/debian 'postgresql=ls /usr/lib/postgresql/*/bin/initdb || command -v initdb' 'chromium=command -v chromium || command -v chromium-browser || command -v google-chrome'
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
 
 lint: venv

@@ -22,7 +22,7 @@ PAGES = ("/ui/", "/ui/sites", "/ui/confirmations", "/ui/plan", "/ui/enterprises"
 CLIPPED = """[...document.querySelectorAll("main *, header *")].filter(one => {
   const style = getComputedStyle(one);
   const hides = style.overflow !== "visible" && style.overflowX !== "auto" && one.scrollWidth > one.clientWidth + 1;
-  const beyond = one.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !one.closest(".wide");
+  const beyond = one.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !one.closest(".wide, details");
   return (hides && one.tagName !== "SELECT" && one.tagName !== "INPUT") || beyond;
 }).map(one => one.outerHTML.slice(0, 120))"""
 
@@ -126,6 +126,7 @@ def test_a_manager_filters_supposes_overrides_and_prints(browser, served, tmp_pa
     page.wait_for_url("**said=override")
     assert page.locator("h1 .colour").inner_text() == "黄"
     page.locator("a[href$='/sheet']").click()
+    page.wait_for_url("**/sheet")
     paper = tmp_path / "sheet.pdf"
     page.pdf(path=str(paper), format="A4")
     text = paper.read_bytes()

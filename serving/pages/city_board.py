@@ -70,9 +70,11 @@ class Boards:
         with self._lock:
             if self._made is None or self._made[0] != made_from:
                 grades = with_decisions(self._left_by(store, run), decisions)
-                earlier = before and with_decisions(
-                    self._left_by(store, before), store.decisions(before, before.day)
-                )
+                earlier = None
+                if before is not None:
+                    earlier = with_decisions(
+                        self._left_by(store, before), store.decisions(before, before.day)
+                    )
                 self._made = made_from, Board(run, _with_cards(grades, projects, earlier), before, decisions)
             return self._made[1]
 

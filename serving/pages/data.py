@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -78,7 +79,7 @@ def table_looks(store: RecordStore) -> list[dict[str, Any]]:
             | {"title": one.title_zh}
             | _LOOKS.value(
                 (str(store.engine.url), name, told[name]["version"]),
-                lambda one=one: _newest_look(connection, one),
+                functools.partial(_newest_look, connection, one),
             )
             for name, one in contracts().items()
             if name in told
