@@ -16,10 +16,7 @@ from data_contracts.intake import load
 from data_contracts.record_store import RecordStore
 from serving.calls.application import EVERY_CALL
 from serving.command_line.application import run
-from serving.command_line.service_commands import free_port
-from serving.command_line.service_process import address, post_json, running_service
-from serving.settings import load_settings
-from tests.running_city import eventually, usual_key
+from tests.running_city import eventually
 from tests.small_city import SmallCity
 
 JSON = {"Content-Type": "application/json"}
@@ -287,19 +284,3 @@ def test_a_record_loaded_now_changes_the_next_answer(
         load(tmp_path, store)
     eventually(lambda: grades(client, project_ids=["P-NEW"])["results"][0]["status"] == "ACTIVE", 20)
     assert grades(client, project_ids=["P-NEW"])["store_version"] > before["store_version"]
-
-
-@pytest.mark.slow
-def test_a_service_started_by_the_command_answers_over_http_and_stops(
-    running_city: SmallCity, tmp_path: Path
-) -> None:
-    given = {**running_city.environment, "SITERISK_PORT": str(free_port("127.0.0.1", 3210))}
-    key = usual_key(running_city)
-    with running_service(load_settings(given, tmp_path), tmp_path / "service.log") as process:
-        url = address(load_settings(given, tmp_path))
-        asked = {"project_ids": running_city.project_ids()[:3], "as_of": "2026-03-01"}
-        answer = post_json(f"{url}/v1/grades", asked, key=key)
-        assert len(answer["results"]) == 3
-    assert process.wait(5) is not None
-    lines = (tmp_path / "service.log").read_text().splitlines()
-    assert all(line.startswith(("{", "siterisk: ")) for line in lines), lines
