@@ -39,7 +39,7 @@ SMALL = City(projects=20, years=1, seed=1, last_day="2026-10-31")
 def steps_done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The demo's steps, each only noted."""
     done: list[str] = []
-    for step in ("make_records", "load", "train", "promote", "plan"):
+    for step in ("make_records", "load", "train", "promote", "grade", "plan"):
         monkeypatch.setattr(demo_steps, f"_{step}", lambda *_, step=step: done.append(step))
     return done
 
@@ -53,11 +53,11 @@ def test_a_demo_cut_short_goes_on_where_it_stopped(
         demo_steps.prepare(settings, SMALL, False, silent)
     assert steps_done == ["make_records", "load"]
     demo_steps.prepare(settings, SMALL, False, silent)
-    assert steps_done == ["make_records", "load", "train", "promote", "plan"]
+    assert steps_done == ["make_records", "load", "train", "promote", "grade", "plan"]
     demo_steps.prepare(settings, SMALL, False, silent)
-    assert len(steps_done) == 5
+    assert len(steps_done) == 6
     demo_steps.prepare(settings, SMALL, True, silent)
-    assert len(steps_done) == 10
+    assert len(steps_done) == 12
 
 
 def test_a_demo_of_another_city_starts_from_nothing(tmp_path: Path, steps_done: list[str]) -> None:
@@ -65,7 +65,7 @@ def test_a_demo_of_another_city_starts_from_nothing(tmp_path: Path, steps_done: 
     demo_steps.prepare(settings, SMALL, False, silent)
     (settings.home / "siterisk.db").touch()
     demo_steps.prepare(settings, dataclasses.replace(SMALL, seed=2), False, silent)
-    assert len(steps_done) == 10
+    assert len(steps_done) == 12
     assert not (settings.home / "siterisk.db").exists()
 
 

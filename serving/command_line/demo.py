@@ -117,7 +117,7 @@ def _new_key(settings: Settings) -> str:
         _, token = add_key(
             store,
             name="demo",
-            role="score",
+            role="manage",
             districts=[WHOLE_CITY],
             agencies=[],
             calls_per_second=CALLS_PER_SECOND,
@@ -182,7 +182,8 @@ def _tell(
         result("风险最高的在建项目（模拟数据） / the riskiest active site (simulated):")
         result(json.dumps(answer, ensure_ascii=False, indent=2))
         result(
-            f"\n服务地址 / address: {address(settings)}    文档（需密钥） / docs (with the key): {address(settings)}/v1/docs"
+            f"\n页面（用密钥登录） / pages (sign in with the key): {address(settings)}/ui/"
+            f"\n接口文档 / the API's guide: {address(settings)}/v1/docs"
         )
         result(f"密钥 / key ({KEY_GOOD_FOR_DAYS} 天 days): {key}")
         result("接下来可以试试 / next, try:")

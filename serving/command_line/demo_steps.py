@@ -1,4 +1,4 @@
-"""The steps of the demo before the service: the city's records, the store, the model, the champion, a plan.
+"""The steps of the demo before the service: the city's records, the store, the model, the champion, grades, a plan.
 
 A stamp in the demo's folder says which city it is about and what is finished, so that a demo that was
 cut short goes on where it stopped, and another city starts from nothing.
@@ -38,7 +38,7 @@ class City:
 
 
 def prepare(settings: Settings, city: City, fresh: bool, progress: Progress) -> None:
-    """Make the city, take it in, train, promote and plan next week; steps that an earlier demo finished are kept.
+    """Make the city, take it in, train, promote, grade and plan next week; steps that an earlier demo finished are kept.
 
     Raises InvalidInput if the demo's folder holds something that no demo has made.
     """
@@ -50,6 +50,7 @@ def prepare(settings: Settings, city: City, fresh: bool, progress: Progress) -> 
         "load": lambda: _load(settings, progress),
         "train": lambda: _train(settings, city, progress),
         "promote": lambda: _promote(settings),
+        "grade": lambda: _grade(settings),
         "plan": lambda: _plan(settings),
     }
     for name, step in steps.items():
@@ -122,14 +123,26 @@ def _promote(settings: Settings) -> None:
         say(f"{why.zh}\n{why.en}")
 
 
+def _grade(settings: Settings) -> None:
+    """Today's grading run, by the command itself; nothing without a champion."""
+    if _has_champion(settings):
+        _command(settings, "grade", "--out", str(settings.home / "grades.csv"))
+
+
 def _plan(settings: Settings) -> None:
     """The plan of next week as a spreadsheet and a calendar, by the command itself; nothing without a champion."""
+    if _has_champion(settings):
+        year, week, _ = (dt.date.today() + dt.timedelta(days=7)).isocalendar()
+        files = [str(settings.home / f"plan{ending}") for ending in (".xlsx", ".ics")]
+        _command(settings, "plan", "--week", f"{year}-W{week:02d}", "--out", files[0], "--out", files[1])
+
+
+def _has_champion(settings: Settings) -> bool:
     from training.champion_ledger import pointer_or_none
 
-    if pointer_or_none(settings.home) is None:
-        return
-    year, week, _ = (dt.date.today() + dt.timedelta(days=7)).isocalendar()
-    files = [str(settings.home / f"plan{ending}") for ending in (".xlsx", ".ics")]
-    asked = ["plan", "--week", f"{year}-W{week:02d}", "--out", files[0], "--out", files[1]]
+    return pointer_or_none(settings.home) is not None
+
+
+def _command(settings: Settings, *asked: str) -> None:
     command = [sys.executable, "-m", "serving.command_line", *asked]
     subprocess.run(command, env=command_environment(settings, os.environ), stdout=sys.stderr, check=True)
