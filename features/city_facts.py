@@ -171,9 +171,13 @@ class CityFacts:
     def keepers_concerning(self, enterprises: set[int], name: str) -> set[int]:
         """Who keeps what may belong to any of the enterprises (by number): itself, sites where it ever held a
         role, and whoever keeps rows of a table that name it."""
+        return self.keepers_naming(enterprises, {PARTIES, name})
+
+    def keepers_naming(self, enterprises: set[int], names: Iterable[str]) -> set[int]:
+        """The enterprises themselves (by number), and whoever keeps a row of the tables that names one."""
         wanted = np.array(sorted(enterprises), np.int64)
         found = set((2 * wanted + 1).tolist())
-        for table_name in {PARTIES, name}:
+        for table_name in set(names):
             for one in self._deliveries[table_name]:
                 if "enterprise_id" in one.table.contract.column_names:
                     numbers = numbers_in(self.enterprises, one.table, "enterprise_id")

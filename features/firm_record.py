@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from data_contracts.contract import contract
 from data_contracts.moments import as_of_moment
 from data_contracts.typed_tables import empty_table
-from features.city_facts import CityFacts
+from features.city_facts import PARTIES, CityFacts
 from features.fact_shelf import FactShelf
 from features.sorting import Ints
 from features.step_functions import Spans
@@ -21,7 +21,7 @@ BETWEEN_ROLES = ";"
 
 
 def firm_record(
-    city: CityFacts, tables: Iterable[str], enterprise_id: str, roles: Sequence[str], as_of: Any
+    city: CityFacts, tables: Collection[str], enterprise_id: str, roles: Sequence[str], as_of: Any
 ) -> dict[str, pd.DataFrame]:
     """By table the facts in force at `as_of` that belong to the enterprise, as features count them (`party_links`).
 
@@ -29,14 +29,16 @@ def firm_record(
     joined by ";"; empty where only its name in the row says so. Versions replaced or withdrawn by then are not among them,
     nor what was revoked or repaired; what has merely expired is. Facts under a former id of the enterprise are its own.
     """
+    nothing = {name: empty_table(contract(name)).assign(**{ROLES: ""}) for name in tables}
     number = int(city.enterprises.numbers_of([enterprise_id])[0])
     if number < 0:
-        return {name: empty_table(contract(name)).assign(**{ROLES: ""}) for name in tables}
+        return nothing
     moment = int(as_of_moment(as_of).to_datetime64().astype("datetime64[us]").astype(np.int64))
     firms = {keeper // 2 for keeper in city.connected({2 * number + 1}) if keeper % 2 == 1}
-    keepers = set[int]().union(*(city.keepers_concerning(firms, name) for name in tables))
-    shelf = city.part(keepers)
+    shelf = city.part(city.keepers_naming(firms, {*tables, PARTIES} if roles else tables))
     firm = int(shelf.enterprises.numbers_of([enterprise_id])[0])
+    if firm < 0:  # no row of these tables names it
+        return nothing
     return {name: _with_roles(shelf, name, _rows(shelf, name, firm, roles, moment)) for name in tables}
 
 

@@ -58,7 +58,8 @@ def serve(
             en=f"Port {settings.port} is taken; choose another with --port.",
             field="port",
         )
-    say(f"siterisk: http://{settings.host}:{settings.port}/v1/docs  (Ctrl-C 停止 / stops)")
+    address = f"http://{settings.host}:{settings.port}"
+    say(f"siterisk: {address}/ui/  {address}/v1/docs  (Ctrl-C 停止 / stops)")
     if end_with is not None:
         _end_with(end_with)
     become_service(settings, os.environ)

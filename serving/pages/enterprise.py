@@ -42,11 +42,11 @@ async def _enterprise(request: Request) -> Response:
 
 def firm_content(desk: Desk, key: AccessKey, enterprise_id: str) -> dict[str, Any]:
     """What the page shows; NotFound for a firm that has no active site within the key's scope."""
-    board, there = desk.boards.board(), desk.firms.on_sites()
-    mine = there[there["enterprise_id"] == enterprise_id]
-    if board is None or not len(mine):
+    board = desk.boards.board()
+    if board is None:
         raise _no_firm()
-    seen = board.seen_by(key)
+    there, seen = desk.firms.among(board.sites), board.seen_by(key)
+    mine = there[there["enterprise_id"] == enterprise_id]
     sites = seen[seen["project_id"].isin(mine["project_id"])]
     if sites.empty:
         raise _no_firm()

@@ -13,10 +13,9 @@ from starlette.responses import Response
 
 from data_contracts.code_list import code_list
 from serving.access.doorkeeper import key_asking
-from serving.pages.firms import Firms
 from serving.pages.page import Page, desk_of
 from serving.pages.paging import Leaf, number_in
-from serving.pages.rendering import page
+from serving.pages.rendering import page, reaches_whole_city
 from serving.plan.plan_tables import as_records
 
 SORTS = {
@@ -74,16 +73,13 @@ class Asked:
         )
 
 
-def firms_on(firms: Firms, sites: pd.DataFrame, role: str = "") -> pd.DataFrame:
-    """A row a firm on any of the sites (in one role if told): enterprise_id, sites, red, orange, and its card."""
-    there = firms.on_sites()
-    if role:
-        there = there[there["role"] == role]
-    mine = there[["enterprise_id", "project_id"]].drop_duplicates()
-    mine = mine.merge(sites[["project_id", "colour"]], on="project_id")
+def firms_on(there: pd.DataFrame, cards: pd.DataFrame, role: str = "") -> pd.DataFrame:
+    """A row a firm in rows of `Firms.among`, in one role if told: enterprise_id, sites, red, orange, and its card."""
+    mine = there[there["role"] == role] if role else there
+    mine = mine[~mine.duplicated(["enterprise_id", "project_id"])]
     counted = mine.assign(sites=1, red=mine["colour"] == "RED", orange=mine["colour"] == "ORANGE")
     counts = counted.groupby("enterprise_id")[["sites", "red", "orange"]].sum()
-    return counts.join(firms.cards()).reset_index()
+    return counts.join(cards).reset_index()
 
 
 def roles_by(rows: pd.DataFrame, column: str) -> dict[str, list[str]]:
@@ -102,13 +98,14 @@ async def _enterprises(request: Request) -> Response:
         board = desk.boards.board()
         if board is None:
             return {"board": None}
-        sites = board.seen_by(key)
-        firms = firms_on(desk.firms, sites, asked.role)
+        there = desk.firms.among(board.sites)
+        if not reaches_whole_city(key):
+            there = there[there["project_id"].isin(board.seen_by(key)["project_id"])]
+        firms = firms_on(there, desk.firms.cards(), asked.role)
         chosen = asked.chosen(firms)
         leaf = Leaf(len(chosen), asked.number)
-        shown, there = chosen.iloc[leaf.part], desk.firms.on_sites()
-        there = there[there["enterprise_id"].isin(shown["enterprise_id"])]
-        roles = roles_by(there[there["project_id"].isin(sites["project_id"])], "enterprise_id")
+        shown = chosen.iloc[leaf.part]
+        roles = roles_by(there[there["enterprise_id"].isin(shown["enterprise_id"])], "enterprise_id")
         known = set(firms["kind"].dropna())
         return {
             "board": board,

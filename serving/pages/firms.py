@@ -48,7 +48,7 @@ class Firms:
         self._credit = NewestRows(
             open_store, "credit_records", ("score", "grade", "valid_until", "repaired_at")
         )
-        self._there, self._cards = _Made(), _Made()
+        self._there, self._among, self._cards = _Made(), _Made(), _Made()
 
     def on_sites(self) -> pd.DataFrame:
         """Who is on which site now: project_id, enterprise_id, role, and whether the firm `holds` the role.
@@ -57,6 +57,15 @@ class Firms:
         """
         rows, today = self.parties.rows(), now().normalize()
         return self._there.of((rows,), today, lambda: _there(rows, today))
+
+    def among(self, sites: pd.DataFrame) -> pd.DataFrame:
+        """`on_sites` of the sites of a board alone, with their `colour`; kept for the same frame of sites."""
+        there = self.on_sites()
+        return self._among.of(
+            (there, sites),
+            now().normalize(),
+            lambda: there.merge(sites[["project_id", "colour"]], on="project_id"),
+        )
 
     def cards(self) -> pd.DataFrame:
         """A row a firm that has one, by enterprise_id: name, kind, qualification_grade, safety_licence_until, and its credit.

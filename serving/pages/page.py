@@ -74,7 +74,8 @@ class Desk:
             if board and len(board.sites):
                 day, first = pd.Timestamp(board.run.day), board.sites["project_id"].tolist()[:1]
                 state.reasons(day, state.scorer.index.matrix(first, [day.to_datetime64()]))
-            self.firms.on_sites(), self.firms.cards()
+                self.firms.among(board.sites)
+            self.firms.cards()
         except Exception as error:
             request_log().warning("pages not warmed", **fault_of(error))
 
