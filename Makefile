@@ -1,6 +1,7 @@
 # make demo    a synthetic city end to end: records, training, promotion, a service that answers
 # make test    everything that is tested, with a real PostgreSQL and a real browser
 # make venv    only prepares .venv
+# make screenshots   pictures of every page in both languages, into docs/screenshots
 # DEMO="--no-serve --projects 400 --years 3" passes options to the demo.
 
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ JOBS ?= 2
 FIND_PYTHON := for p in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo "$$p"; exit; }; done
 
-.PHONY: demo test venv lint docs lock clean
+.PHONY: demo test venv lint docs screenshots lock clean
 
 demo: venv
 	$(BIN)/siterisk demo $(DEMO)
@@ -48,6 +49,9 @@ docs: venv
 	$(BIN)/python -m data_contracts.reference_page
 	$(BIN)/python -m features.reference_page
 	$(BIN)/python -m training.checks_page
+
+screenshots: venv
+	PYTHONPATH=. $(BIN)/python -m tests.screenshots
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
