@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit
 
 from features.catalogue import load_catalogue
-from serving.reasons.reasons import KINDS, Reasons, Similar, by_family, in_one_line, kinds_of
+from serving.reasons.reasons import KINDS, Reasons, Similar, in_one_line, kinds_of
 from training.head_model import HeadModel
 from training.risk_model import RiskModel
 from training.scorecard import Scorecard, ScorecardRow
@@ -57,6 +57,24 @@ def test_a_part_is_what_a_feature_adds_less_what_it_adds_to_similar_sites(model:
     assert (found[0].typical, found[1].typical) == (1.0, 70.0)
 
 
+@pytest.mark.parametrize(("hazards", "credit"), [(5.0, 80.0), (10.0, 60.0), (1.0, 70.0), (0.0, 80.0)])
+def test_points_by_family_lead_from_a_similar_sites_risk_to_the_sites_own(
+    model: RiskModel, hazards: float, credit: float
+) -> None:
+    told = reasons(
+        model, sites([0.0, 2.0] * 20, [70.0] * 40)
+    )  # on average 1.0 hazard adds 0.2, credit nothing
+    (found,) = told.beside_similar(sites([hazards], [credit]), "accident")
+    parts = {"过往违规": hazards / 5 - 0.2, "参建方信用": (70.0 - credit) / 20}
+    assert found.similar == pytest.approx(expit(SLOPE * (-3.0 + 0.2) + INTERCEPT))
+    assert found.risk == pytest.approx(expit(SLOPE * (-3.0 + 0.2 + sum(parts.values())) + INTERCEPT))
+    assert found.similar + sum(found.points.values()) == pytest.approx(found.risk)
+    assert {name: np.sign(points) for name, points in found.points.items() if abs(points) > 1e-12} == {
+        name: np.sign(part) for name, part in parts.items() if abs(part) > 1e-12
+    }
+    assert list(found.points) == sorted(found.points, key=lambda name: -abs(found.points[name]))
+
+
 def test_a_site_is_compared_with_sites_of_its_kind(model: RiskModel) -> None:
     usual = pd.concat(
         [sites([0.0] * 40, [70.0] * 40, "is_residential"), sites([8.0] * 40, [70.0] * 40, "is_demolition")]
@@ -90,9 +108,8 @@ def test_what_is_missing_is_said_to_be_missing(model: RiskModel) -> None:
     assert found[0].shown == "–"
 
 
-def test_reasons_are_summed_by_family_and_said_in_one_line(model: RiskModel) -> None:
+def test_reasons_are_said_in_one_line(model: RiskModel) -> None:
     (found,) = reasons(model, sites([0.0] * 40, [70.0] * 40)).of(sites([10.0], [60.0]), "accident")
-    assert by_family(found) == {"过往违规": pytest.approx(2.0), "参建方信用": pytest.approx(0.5)}
     assert in_one_line(found).zh == "有10条隐患尚未整改；施工单位信用评价分60，低于同类平均水平"
     assert in_one_line(found, most=1).en == found[0].sentence.en
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from data_contracts.code_list import code_list
+from data_contracts.contract import contract
 from data_contracts.errors import NotFound
 from data_contracts.moments import now
 from serving.access.doorkeeper import key_asking
@@ -24,16 +25,13 @@ from serving.pages.supposing import offered_changes
 from serving.pages.time_chart import time_chart, waterfall
 from serving.plan.plan_tables import as_records
 from serving.reasons.day_reasons import title_of
-from serving.reasons.reasons import Reason, by_family
+from serving.reasons.reasons import Beside, Reason
+from serving.reasons.sentences import Sentence
 
 MONTHS = 24
 LIKE_IT = 5
 TOLD = 6
 RECORDS = ("inspections", "violations", "orders", "accidents", "defects")
-HAPPENED = {
-    "inspections": "inspected_on", "violations": "found_on", "orders": "issued_on", "accidents": "occurred_on",
-    "defects": "reported_on",
-}  # fmt: skip
 MOST_FACTS = 50
 
 
@@ -69,8 +67,7 @@ def site_content(desk: Desk, key: AccessKey, project_id: str, words: Words) -> d
         "site": site,
         "day": day,
         "heads": [
-            _head(board, state, site, head, told.get(head, []), words=words)
-            for head in state.scorer.model.heads
+            _head(board, state, site, head, told[head], words=words) for head in state.scorer.model.heads
         ],
         "other_model": state.scorer.model.version != board.run.passport["model_version"],
         "history": _history(state, project_id, board, rows, words),
@@ -82,56 +79,51 @@ def site_content(desk: Desk, key: AccessKey, project_id: str, words: Words) -> d
 
 
 def _head(
-    board: Board, state: LiveState, site: Any, head: str, reasons: list[Reason], *, words: Words
+    board: Board, state: LiveState, site: Any, head: str, told: tuple[list[Reason], Beside], *, words: Words
 ) -> dict[str, Any]:
     """One head's risk, where it stands against the colours' cut-offs, and its reasons."""
-    limits = board.run.passport["cutoffs"].get(head, {})
+    reasons, beside = told
+    title, limits = title_of(state.scorer.model, head), board.run.passport["cutoffs"].get(head, {})
     risk = float(getattr(site, f"risk_{head}", np.nan))
-    worse = [limit for name, limit in limits.items() if limit is not None and limit > risk]
+    worse = [limit for limit in limits.values() if limit is not None and limit > risk]
     better = [limit for limit in limits.values() if limit is not None and limit <= risk]
     return {
         "name": head,
-        "title": title_of(state.scorer.model, head),
+        "title": title,
         "risk": risk,
         "percentile": getattr(site, f"percentile_{head}", None),
         "limits": limits,
         "to_worse": min(worse) - risk if worse else None,
         "to_better": risk - max(better) if better else None,
         "decides": site.fact == f"risk_{head}",
-        "raising": [one for one in reasons if one.log_odds > 0][:TOLD],
-        "lowering": [one for one in reasons if one.log_odds < 0][:TOLD],
-        "waterfall": _waterfall(risk, reasons, words) if reasons and not np.isnan(risk) else None,
+        "raising": [one for one in reasons if one.log_odds > 0],
+        "lowering": [one for one in reasons if one.log_odds < 0],
+        "waterfall": None if np.isnan(risk) else _waterfall(beside, title, words),
     }
 
 
-def _waterfall(risk: float, reasons: list[Reason], words: Words) -> str:
-    """From the risk of a similar site to this one's by families of features.
-
-    Each part's points are its log-odds times one factor (Aumann–Shapley along the straight line between both sites), so
-    that they add up.
-    """
-    logit = np.log(risk / (1 - risk))
-    beside = sum(one.log_odds for one in reasons)
-    similar = 1 / (1 + np.exp(-(logit - beside)))
-    factor = (risk - similar) / beside if abs(beside) > 1e-9 else risk * (1 - risk)
-    steps = [(name, factor * part) for name, part in by_family(reasons).items()]
-    title = words.say(
+def _waterfall(found: Beside, title: Sentence, words: Words) -> str:
+    """From the risk of a similar site to this one's, in points by families of features."""
+    told = words.say(
         "各类因素与同类项目相比使风险升降的百分点",
         "Points of risk by family of features beside similar sites",
     )
     return waterfall(
-        steps,
-        (words.say("同类项目", "Similar sites"), float(similar)),
-        (words.say("本项目", "This site"), risk),
-        title,
+        list(found.points.items()),
+        (words.say("同类项目", "Similar sites"), found.similar),
+        (words.say("本项目", "This site"), found.risk),
+        f"{words.say(title)}: {told}",
     )
 
 
-def _reasons(state: LiveState, project_id: str, day: pd.Timestamp) -> dict[str, list[Reason]]:
-    moment = day.to_datetime64()
-    matrix = state.scorer.index.matrix([project_id], np.array([moment]))
+def _reasons(state: LiveState, project_id: str, day: pd.Timestamp) -> dict[str, tuple[list[Reason], Beside]]:
+    """By head the reasons of the model in force, and the risk beside similar sites, as of the run's day."""
+    matrix = state.scorer.index.matrix([project_id], np.array([day.to_datetime64()]))
     told = state.reasons(day, matrix)
-    return {head: told.of(matrix, head, most=len(matrix.columns))[0] for head in state.scorer.model.heads}
+    return {
+        head: (told.of(matrix, head, most=TOLD)[0], told.beside_similar(matrix, head)[0])
+        for head in state.scorer.model.heads
+    }
 
 
 def _history(
@@ -151,7 +143,7 @@ def _history(
         "inspections": words.say("检查", "Visits"), "violations": words.say("违规", "Violations"),
         "orders": words.say("指令", "Orders"), "accidents": words.say("事故", "Accidents"),
     }  # fmt: skip
-    marks = {name: list(rows[table][HAPPENED[table]].dropna()) for table, name in names.items()}
+    marks = {name: list(rows[table][contract(table).happened].dropna()) for table, name in names.items()}
     title = title_of(state.scorer.model, head)
     limits = {name: limit for name, limit in board.run.passport["cutoffs"].get(head, {}).items() if limit}
     return {
@@ -165,7 +157,10 @@ def _history(
 
 def _newest(rows: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
     """The newest records of each kind, as on file now."""
-    newest = {table: rows[table].sort_values(HAPPENED[table], ascending=False).head(8) for table in RECORDS}
+    newest = {
+        table: rows[table].sort_values(str(contract(table).happened), ascending=False).head(8)
+        for table in RECORDS
+    }
     return {table: as_records(found) for table, found in newest.items()}
 
 

@@ -33,6 +33,7 @@ KINDS = (
 FEWEST_SIMILAR = 30
 # What adds less to the log-odds than this, a twentieth of the odds, is no reason.
 LEAST_PART = 0.05
+LEAST_APART = 1e-9  # log-odds; nearer than this a sigmoid is its tangent
 
 
 class Reason(NamedTuple):
@@ -145,6 +146,38 @@ class Reasons:
             for row, places in enumerate(order.tolist())
         ]
 
+    def beside_similar(self, matrix: pd.DataFrame, head: str) -> list[Beside]:
+        """For each row its risk beside that of a similar site, and what each family of features adds.
+
+        A family's points are its calibrated log-odds times one factor, (risk − similar) / (all log-odds): of a sigmoid of a
+        sum that is the Aumann–Shapley value along the straight line between both sites, so that the points add up.
+        """
+        log_odds, beside = self._beside(matrix, head, self.similar.rows(matrix))
+        fitted, families = self.model.fitted[head], self._families()
+        here = fitted.slope * log_odds + fitted.intercept
+        there = here - fitted.slope * beside.sum(axis=1)
+        risk, similar = expit(here), expit(there)
+        apart = np.abs(here - there) > LEAST_APART
+        factor = np.where(apart, (risk - similar) / np.where(apart, here - there, 1.0), risk * (1 - risk))
+        added = {
+            name: fitted.slope * factor * beside[:, places].sum(axis=1) for name, places in families.items()
+        }
+        return [
+            Beside(
+                float(similar[row]),
+                float(risk[row]),
+                _largest_first({name: float(each[row]) for name, each in added.items() if each[row]}),
+            )
+            for row in range(len(matrix))
+        ]
+
+    def _families(self) -> dict[str, list[int]]:
+        """The places of the model's features by their family."""
+        found: dict[str, list[int]] = {}
+        for place, feature in enumerate(self.catalogue.named(self.model.feature_names)):
+            found.setdefault(feature.family, []).append(place)
+        return found
+
     def of_some(
         self, matrix: pd.DataFrame, head: str, chosen: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -166,6 +199,14 @@ class Reasons:
         told_of = [one.in_reasons for one in self.catalogue.named(self.model.feature_names)]
         beside[:, np.flatnonzero(~np.array(told_of))] = 0.0
         return told.sum(axis=1), beside
+
+
+class Beside(NamedTuple):
+    """The risk of a similar site, that of the site, and by family, the largest first, the points between the two."""
+
+    similar: float
+    risk: float
+    points: dict[str, float]
 
 
 class _Parts(NamedTuple):
@@ -191,12 +232,8 @@ def _reason(feature: Feature, site: _Parts, row: int, place: int) -> Reason:
     )
 
 
-def by_family(reasons: Sequence[Reason]) -> dict[str, float]:
-    """Log-odds by family of the catalogue, the strongest first."""
-    sums: dict[str, float] = {}
-    for reason in reasons:
-        sums[reason.family] = sums.get(reason.family, 0.0) + reason.log_odds
-    return dict(sorted(sums.items(), key=lambda item: -abs(item[1])))
+def _largest_first(parts: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(parts.items(), key=lambda item: -abs(item[1])))
 
 
 def in_one_line(reasons: Sequence[Reason], most: int = 3) -> Sentence:
