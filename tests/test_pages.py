@@ -157,6 +157,7 @@ def test_the_list_finds_filters_and_sorts(manager, grades):
     assert red["应检日期"].dropna().is_monotonic_increasing
     one = grades["project_id"][3]
     assert len(pd.read_csv(BytesIO(manager.get(f"/ui/sites.csv?q={one.lower()}").content))) == 1
+    assert manager.get("/ui/sites.pdf").status_code == 404
     book = pd.read_excel(BytesIO(manager.get("/ui/sites.xlsx").content))
     assert len(book) == len(grades)
 

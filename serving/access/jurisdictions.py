@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from data_contracts.code_list import code_list
-from serving.access.keys import WHOLE_CITY, AccessKey
+from serving.access.keys import AccessKey
 
 NOT_ON_FILE = ""
 """An id that no project has: keys may not be empty."""
@@ -53,6 +53,6 @@ class Jurisdictions:
 
     def as_seen_by(self, key: AccessKey, project_ids: Sequence[str]) -> list[str]:
         """The ids, those beyond the key's scope replaced by NOT_ON_FILE, so that nothing can be told of them."""
-        if WHOLE_CITY in key.districts:
+        if key.reaches_whole_city:
             return list(project_ids)
         return [one if self.reached(key, one) else NOT_ON_FILE for one in project_ids]

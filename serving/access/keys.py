@@ -43,6 +43,11 @@ class AccessKey:
     expires_at: dt.datetime | None = None
     revoked_at: dt.datetime | None = None
 
+    @property
+    def reaches_whole_city(self) -> bool:
+        """Whether every project is within the key's scope."""
+        return WHOLE_CITY in self.districts
+
     def state(self, at: dt.datetime) -> Literal["VALID", "EXPIRED", "REVOKED"]:
         """Whether the key is good at a moment; revoked for good, whatever the clock says."""
         if self.revoked_at is not None:
@@ -58,7 +63,7 @@ class AccessKey:
 
         A project of which neither is on file is reached by keys of the whole city alone.
         """
-        return WHOLE_CITY in self.districts or district in self.districts or agency in self.agencies
+        return self.reaches_whole_city or district in self.districts or agency in self.agencies
 
 
 def new_token() -> tuple[str, str]:

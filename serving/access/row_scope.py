@@ -18,7 +18,7 @@ from data_contracts.store_tables import store_table
 from data_contracts.typed_tables import record_keys
 from data_contracts.validation import check_rows
 from serving.access.jurisdictions import Jurisdictions
-from serving.access.keys import WHOLE_CITY, AccessKey
+from serving.access.keys import AccessKey
 
 PROJECTS = "projects"
 BEYOND_SCOPE, WHOLE_CITY_ONLY = "beyond_scope", "whole_city_only"
@@ -40,7 +40,7 @@ def refused_rows(
     connection: sa.Connection, key: AccessKey, table: TableContract, cells: pd.DataFrame, now: pd.Timestamp
 ) -> dict[int, str]:
     """The row numbers of `cells` that `key` may not post, each with the rule that says so."""
-    if WHOLE_CITY in key.districts:
+    if key.reaches_whole_city:
         return {}
     if "project_id" not in table.column_names:
         return dict.fromkeys(cells.index.tolist(), WHOLE_CITY_ONLY)

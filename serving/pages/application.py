@@ -13,6 +13,7 @@ from data_contracts.errors import SiteriskError
 from serving.access.doorkeeper import PAGES
 from serving.access.refusals import Forbidden
 from serving.access.sessions import COOKIE, LONGEST_S, new_session
+from serving.calls.call import MAY_REPORT
 from serving.http_errors import error_answer, general_answer
 from serving.pages import (
     confirmations,
@@ -27,7 +28,7 @@ from serving.pages import (
     sites,
     supposing,
 )
-from serving.pages.page import MAY_READ, Page, desk_of, fields_of, form_of
+from serving.pages.page import Page, desk_of, fields_of, form_of
 from serving.pages.rendering import LANGUAGE_COOKIE, LANGUAGES, page, refused_page
 
 FIRST = f"{PAGES}/"
@@ -45,7 +46,7 @@ async def _sign_in(request: Request) -> Response:
     asked_for = _below(fields.get("next", ""))
     try:
         key = await desk_of(request.app).door.opened_with(fields.get("key", "").strip())
-        if key.role not in MAY_READ:
+        if key.role not in MAY_REPORT:
             raise _no_pages(key.role)
     except SiteriskError as error:
         return page(request, "sign_in.html.jinja", 401, next=asked_for, refusal=error)

@@ -13,7 +13,7 @@ import pandas as pd
 from data_contracts.code_list import code_list
 from data_contracts.moments import now
 from data_contracts.record_store import RecordStore
-from serving.access.keys import WHOLE_CITY, AccessKey
+from serving.access.keys import AccessKey
 from serving.grading.decisions import Decision, with_decisions
 from serving.grading.grade_store import GradeStore, StoredRun
 from serving.kept_values import KeptValues
@@ -41,7 +41,7 @@ class Board:
 
     def seen_by(self, key: AccessKey) -> pd.DataFrame:
         """The sites within the key's scope."""
-        if WHOLE_CITY in key.districts:
+        if key.reaches_whole_city:
             return self.sites
         within = self.sites["district"].isin(key.districts) | self.sites["agency_code"].isin(key.agencies)
         return self.sites[within]

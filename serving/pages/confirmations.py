@@ -17,6 +17,7 @@ from data_contracts.code_list import code_list
 from data_contracts.errors import CheckFailed, InvalidInput, SiteriskError
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
+from serving.calls.call import MAY_DECIDE
 from serving.calls.responses import Said, confirmation, respond
 from serving.grading.colours import RANK
 from serving.grading.decisions import (
@@ -30,7 +31,7 @@ from serving.grading.decisions import (
 from serving.grading.site_grades import PENDING
 from serving.live_state import LiveState
 from serving.pages.city_board import Board
-from serving.pages.page import MAY_DECIDE, Desk, Page, desk_of, form_of
+from serving.pages.page import Desk, Page, desk_of, form_of
 from serving.pages.paging import Leaf, number_in
 from serving.pages.rendering import page
 from serving.pages.responding import answers_about, message_of

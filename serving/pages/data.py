@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 import sqlalchemy as sa
@@ -19,22 +21,31 @@ from data_contracts.record_store import RecordStore
 from data_contracts.store_connection import reading
 from data_contracts.store_tables import store_table
 from serving.access.doorkeeper import key_asking
-from serving.access.keys import WHOLE_CITY, AccessKey
+from serving.access.keys import AccessKey
+from serving.calls.call import MAY_DECIDE
 from serving.calls.records import take_posted
 from serving.kept_values import KeptValues
 from serving.live_state import LiveState
-from serving.pages.page import MAY_DECIDE, Desk, Page, desk_of, form_of
+from serving.pages.page import Desk, Page, desk_of, form_of
+from serving.pages.paging import Leaf, number_in
 from serving.pages.rendering import page
 from serving.result_files import plain_cells
 
 ON_A_PAGE = 25
 LOOKED_AT = 3_000
-HAPPENED = {
-    "inspections": "inspected_on", "violations": "found_on", "orders": "issued_on", "accidents": "occurred_on",
-    "defects": "reported_on", "leader_points": "given_on", "material_tests": "tested_on", "progress": "entered_on",
-    "monitor_alarms": "raised_at",
-}  # fmt: skip
 _LOOKS: KeptValues[tuple[str, str, int], dict[str, Any]] = KeptValues(64)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Of which table the quarantine is shown; nothing: of all."""
+
+    table: str
+
+    def address(self, **other: Any) -> str:
+        """The query of the same list, with other wishes."""
+        told = {"table": self.table} | {name: str(value) for name, value in other.items()}
+        return "?" + urlencode({name: value for name, value in told.items() if value})
 
 
 async def _data(request: Request) -> Response:
@@ -43,19 +54,13 @@ async def _data(request: Request) -> Response:
     def content() -> dict[str, Any]:
         store, state = desk.parts.open_store(), desk.parts.live.state()
         rows = _quarantined(store, state, key, query.get("table", ""))
-        pages = max(1, -(-len(rows) // ON_A_PAGE))
-        asked = query.get("page", "1")
-        number = min(
-            max(1, int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1), pages
-        )
+        leaf = Leaf(len(rows), number_in(query.get("page", "")), ON_A_PAGE)
         return {
             "tables": table_looks(store),
             "store_version": state.store_version,
-            "rows": rows[(number - 1) * ON_A_PAGE : number * ON_A_PAGE],
-            "found": len(rows),
-            "number": number,
-            "pages": pages,
-            "table": query.get("table", ""),
+            "rows": rows[leaf.part],
+            "leaf": leaf,
+            "asked": _Asked(query.get("table", "")),
             "names": {name: (one.title_zh, name) for name, one in contracts().items()},
         }
 
@@ -94,7 +99,7 @@ def _newest_look(connection: sa.Connection, table: TableContract) -> dict[str, A
     )
     rows = pd.read_sql(newest.limit(LOOKED_AT), connection)
     late = None
-    if happened := HAPPENED.get(table.name):
+    if happened := table.happened:
         days = (
             pd.to_datetime(rows["recorded_at"]) - pd.to_datetime(rows[happened])
         ).dt.total_seconds() / 86_400
@@ -130,7 +135,7 @@ def _quarantined(store: RecordStore, state: LiveState, key: AccessKey, table: st
 
 
 def _may_see(state: LiveState, key: AccessKey, cells: Mapping[str, str]) -> bool:
-    return WHOLE_CITY in key.districts or state.jurisdictions.reached(key, str(cells.get("project_id", "")))
+    return key.reaches_whole_city or state.jurisdictions.reached(key, str(cells.get("project_id", "")))
 
 
 async def _quarantine_file(request: Request) -> Response:

@@ -10,6 +10,7 @@ import pandas as pd
 from starlette.requests import Request
 from starlette.responses import Response
 
+from data_contracts.contract import contract
 from data_contracts.errors import NotFound
 from data_contracts.moments import now
 from features.catalogue import Catalogue
@@ -29,9 +30,7 @@ MOST_SITES = 100
 NEWEST = 12
 TOLD = 6
 A_YEAR = pd.Timedelta(days=365)
-HAPPENED = {
-    "violations": "found_on", "accidents": "occurred_on", "leader_points": "given_on", "orders": "issued_on",
-}  # fmt: skip
+RECORD = ("violations", "accidents", "leader_points", "orders")
 
 
 async def _enterprise(request: Request) -> Response:
@@ -86,8 +85,11 @@ def _record(desk: Desk, state: LiveState, key: AccessKey, enterprise_id: str) ->
     parties = desk.firms.parties.rows()
     held = set(parties.loc[parties["enterprise_id"] == enterprise_id, "role"])
     roles = sorted(held & _roles_read(state.scorer.index.catalogue))
-    rows = firm_record(state.scorer.index.city, HAPPENED, enterprise_id, roles, now())
-    return {name: _newest(_within(facts, state, key), HAPPENED[name]) for name, facts in rows.items()}
+    rows = firm_record(state.scorer.index.city, RECORD, enterprise_id, roles, now())
+    return {
+        name: _newest(_within(facts, state, key), str(contract(name).happened))
+        for name, facts in rows.items()
+    }
 
 
 def _within(rows: pd.DataFrame, state: LiveState, key: AccessKey) -> pd.DataFrame:

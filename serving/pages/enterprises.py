@@ -15,7 +15,7 @@ from data_contracts.code_list import code_list
 from serving.access.doorkeeper import key_asking
 from serving.pages.page import Page, desk_of
 from serving.pages.paging import Leaf, number_in
-from serving.pages.rendering import page, reaches_whole_city
+from serving.pages.rendering import page
 from serving.plan.plan_tables import as_records
 
 SORTS = {
@@ -99,7 +99,7 @@ async def _enterprises(request: Request) -> Response:
         if board is None:
             return {"board": None}
         there = desk.firms.among(board.sites)
-        if not reaches_whole_city(key):
+        if not key.reaches_whole_city:
             there = there[there["project_id"].isin(board.seen_by(key)["project_id"])]
         firms = firms_on(there, desk.firms.cards(), asked.role)
         chosen = asked.chosen(firms)

@@ -20,14 +20,13 @@ from serving.access.doorkeeper import PAGES, Doorkeeper, key_asking
 from serving.access.keys import Role
 from serving.access.sessions import COOKIE, is_form_token
 from serving.address_book import Address
+from serving.calls.call import MAY_REPORT
 from serving.calls.parts import Parts
 from serving.http_errors import NotReady
 from serving.pages.city_board import Boards
 from serving.pages.firms import Firms
 from serving.request_log import fault_of, request_log
 
-MAY_READ: frozenset[Role] = frozenset({"report", "manage", "administer"})
-MAY_DECIDE: frozenset[Role] = frozenset({"manage", "administer"})
 MOST_FIELDS = 200
 WARM_EVERY_S = 1.0
 
@@ -38,7 +37,7 @@ class Page:
 
     path: str
     handler: Callable[[Request], Awaitable[Response]]
-    roles: frozenset[Role] | None = MAY_READ
+    roles: frozenset[Role] | None = MAY_REPORT
     methods: tuple[str, ...] = ("GET",)
 
     @property

@@ -21,7 +21,7 @@ from serving.access.keys import AccessKey
 from serving.kept_values import KeptValues
 from serving.live_state import LiveState
 from serving.pages.page import Desk, Page, desk_of
-from serving.pages.rendering import page, reaches_whole_city
+from serving.pages.rendering import page
 from serving.plan.kept_plans import kept_numbers, kept_path
 from serving.plan.plan_files import ENDINGS, read_plan, write_plan
 from serving.plan.plan_scope import plan_within
@@ -87,7 +87,7 @@ def plan_content(desk: Desk, key: AccessKey, query: Mapping[str, str]) -> dict[s
 
 def seen_plan(plan: WeeklyPlan, state: LiveState, key: AccessKey) -> WeeklyPlan:
     """The plan within the key's scope."""
-    if reaches_whole_city(key):
+    if key.reaches_whole_city:
         return plan
     return plan_within(plan, lambda project_id: state.jurisdictions.reached(key, project_id))
 

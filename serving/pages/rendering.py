@@ -11,15 +11,14 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Scope
 
 from data_contracts.code_list import code_list
 from serving.access.doorkeeper import PAGES, key_shown
-from serving.access.keys import AccessKey
 from serving.access.sessions import COOKIE, form_token
+from serving.calls.call import MAY_DECIDE
 from serving.http_errors import ERROR_HEADER
 
 LANGUAGE_COOKIE = "siterisk_language"
@@ -119,7 +118,7 @@ def page(request: Request, template: str, status: int = 200, **content: Any) -> 
             say=words.say,
             language=words.language,
             key=key,
-            may_decide=key is not None and key.role in ("manage", "administer"),
+            may_decide=key is not None and key.role in MAY_DECIDE,
             form_token=form_token(key, session) if key else "",
             here=request.url.path + query,
             path=request.url.path,
@@ -162,13 +161,3 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def drawn(svg: str) -> Markup:
-    """A drawing of ours, which goes into a page as it is; what it is made from has been escaped."""
-    return Markup(svg)
-
-
-def reaches_whole_city(key: AccessKey) -> bool:
-    """Whether the key sees every district."""
-    return "310000" in key.districts

@@ -20,10 +20,11 @@ from data_contracts.response_messages import ConfirmRequest, ObjectionRequest, O
 from serving.access.doorkeeper import PAGES as UI
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
+from serving.calls.call import MAY_DECIDE
 from serving.calls.grades import answer_and_entry
 from serving.calls.responses import confirmation, objection, override, respond
 from serving.http_errors import invalid_request
-from serving.pages.page import MAY_DECIDE, Desk, Page, desk_of, form_of
+from serving.pages.page import Desk, Page, desk_of, form_of
 
 _READERS = {"confirm": confirmation, "override": override, "objection": objection}
 _MESSAGES: dict[str, type[BaseModel]] = {
@@ -50,8 +51,9 @@ async def _respond(request: Request) -> Response:
 async def answers_about(desk: Desk, key: AccessKey, project_ids: list[str]) -> list[dict[str, Any]]:
     """What the API would answer about each project now, in the ledger: what a word is about."""
     asked = GradesRequest(project_ids=project_ids)
-    answered = functools.partial(answer_and_entry, desk.parts.live.state, key, asked, now())
-    content, entry = await desk.parts.in_thread(answered)
+    moment = now()
+    answered = functools.partial(answer_and_entry, desk.parts.live.state, key, asked, moment)
+    content, entry = await desk.parts.answered(answered, moment)
     await desk.parts.remember(entry)
     return list(content["results"])
 

@@ -13,12 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from data_contracts.code_list import code_list
+from data_contracts.errors import NotFound
 from serving.access.doorkeeper import key_asking
 from serving.grading.colours import RANK
 from serving.grading.site_grades import PENDING
 from serving.pages.charts import COLOUR_ORDER
 from serving.pages.city_board import Board
 from serving.pages.page import Page, desk_of
+from serving.pages.paging import Leaf, number_in
 from serving.pages.rendering import Words, language_of, page
 from serving.result_files import plain_cells
 
@@ -46,6 +48,12 @@ EXPORT = {
 }  # fmt: skip
 
 
+_MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
 @dataclass(frozen=True)
 class Asked:
     """What a visitor asks of the list; what is not understood is as if it had not been asked."""
@@ -62,7 +70,7 @@ class Asked:
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Asked:
-        sort, number = query.get("sort", ""), query.get("page", "")
+        sort = query.get("sort", "")
         return cls(
             search=query.get("q", "").strip()[:100],
             colour=query.get("colour", "") if query.get("colour") in COLOUR_ORDER else "",
@@ -72,7 +80,7 @@ class Asked:
             overdue=query.get("overdue") == "1",
             pending=query.get("pending") == "1",
             sort=sort if sort in SORTS else "colour",
-            number=int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 1,
+            number=number_in(query.get("page", "")),
         )
 
     def address(self, **other: Any) -> str:
@@ -134,18 +142,13 @@ async def _sites(request: Request) -> Response:
 def _content(board: Board, sites: pd.DataFrame, asked: Asked) -> dict[str, Any]:
     today = pd.Timestamp(board.run.day)
     chosen = asked.chosen(sites, today)
-    pages = max(1, -(-len(chosen) // ON_A_PAGE))
-    number = min(max(1, asked.number), pages)
-    shown = chosen.iloc[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]
+    leaf = Leaf(len(chosen), asked.number, ON_A_PAGE)
     return {
         "board": board,
         "today": today,
-        "found": len(chosen),
+        "leaf": leaf,
         "total": len(sites),
-        "rows": list(shown.itertuples(index=False)),
-        "number": number,
-        "pages": pages,
-        "near": [one for one in range(1, pages + 1) if one in (1, pages) or abs(one - number) <= 2],
+        "rows": list(chosen.iloc[leaf.part].itertuples(index=False)),
         "colours": COLOUR_ORDER,
         "districts": [one for one in code_list("districts").codes if (sites["district"] == one).any()],
         "categories": [
@@ -161,18 +164,14 @@ async def _export(request: Request) -> Response:
 
     def made() -> tuple[bytes, str]:
         board = desk.boards.board()
-        if board is None:
-            return b"", "none"
+        if board is None or kind not in _MEDIA:
+            raise NotFound(zh="没有这个文件。", en="There is no such file.", field="kind")
         chosen = asked.chosen(board.seen_by(key), pd.Timestamp(board.run.day))
         return _as_file(_exported(chosen, words), kind), f"sites-{board.run.day}"
 
     content, name = await desk.parts.in_thread(made)
-    media = {
-        "csv": "text/csv; charset=utf-8",
-        "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    }[kind]
     headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
-    return Response(content, media_type=media, headers=headers)
+    return Response(content, media_type=_MEDIA[kind], headers=headers)
 
 
 def _exported(sites: pd.DataFrame, words: Words) -> pd.DataFrame:

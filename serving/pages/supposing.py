@@ -37,8 +37,9 @@ def offered_changes(state: LiveState, project_id: str, as_of: pd.Timestamp) -> l
 async def _what_if(request: Request) -> Response:
     desk, key, project_id = desk_of(request.app), key_asking(), request.path_params["project_id"]
     asked = WhatIfRequest(project_id=project_id, changes=_changes(await form_of(request)))
-    answered = functools.partial(answer_and_entry, desk.parts.live.state, key, asked, now())
-    content, entry = await desk.parts.in_thread(answered)
+    moment = now()
+    answered = functools.partial(answer_and_entry, desk.parts.live.state, key, asked, moment)
+    content, entry = await desk.parts.answered(answered, moment)
     await desk.parts.remember(entry)
     model = desk.parts.live.state().scorer.model
     titles = {head: title_of(model, head) for head in model.heads}
