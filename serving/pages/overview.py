@@ -50,6 +50,7 @@ def _content(board: Board, sites: pd.DataFrame, words: Words) -> dict[str, Any]:
         "better": int((ranks < before).sum()),
         "pending": int((sites["confirmation"] == PENDING).sum()),
         "overdue": int((sites["due_on"] < today).sum()),
+        "last_visit_on": sites["last_visit_on"].max(),
         "districts": _districts(sites, today, words),
         "visits_by_risk": _visits_by_risk(sites, today, words) if "accident" in board.heads else None,
     }

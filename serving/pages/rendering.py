@@ -81,6 +81,16 @@ class Words:
             return f"<{least:g}%"
         return f"{100 * value:.{digits}f}%"
 
+    def above(self, percentile: Any) -> str:
+        """Of how many per cent of the sites a risk is above: never of all of them, for it is one of them itself.
+
+        >>> Words("zh").above(99.98), Words("zh").above(27.4), Words("zh").above(None)
+        ('99', '27', '–')
+        """
+        if percentile is None or math.isnan(percentile):
+            return NOTHING
+        return str(min(math.floor(percentile), 99))
+
     def number(self, value: Any, digits: int = 0) -> str:
         """A number with thousands set apart."""
         return NOTHING if value is None or pd.isna(value) else f"{value:,.{digits}f}"
