@@ -50,7 +50,7 @@ def _of_week(city: CityWeeks, order: Order, regime: Regime, why: NDArray[np.int8
 
 def _waited(city: CityWeeks, why: NDArray[np.int8], week: int) -> NDArray[np.float64]:
     """Days since the last visit on the Monday of the week."""
-    waited = city.waited.astype(np.float64)
+    waited = city.waiting()
     for before in range(week):
         waited = np.where(why[:, before] > 0, WEEK_DAYS, waited + WEEK_DAYS)
     return waited

@@ -34,7 +34,7 @@ from benchmarks.synthetic_city import written_records  # noqa: E402
 from data_contracts.progress import silent  # noqa: E402
 from data_contracts.synthetic_city import write_city  # noqa: E402
 from serving.backtest.comparison import BESIDE  # noqa: E402
-from serving.backtest.history import Outcomes, recalls  # noqa: E402
+from serving.backtest.history import Outcomes, SiteDays, judged, recalls  # noqa: E402
 from serving.command_line.backtest_inputs import KINDS, WITHIN_DAYS, past_of  # noqa: E402
 from training.risk_model import RiskModel  # noqa: E402
 
@@ -42,9 +42,10 @@ SHARE = 0.1
 
 
 class CityLists(NamedTuple):
-    """The lists of one city by regime and rule, and its outcomes by kind."""
+    """How many sites one city has, its lists by regime and rule, and its outcomes by kind."""
 
-    lists: dict[str, dict[str, np.ndarray]]
+    sites: int
+    lists: dict[str, dict[str, SiteDays]]
     outcomes: dict[str, Outcomes]
 
 
@@ -69,7 +70,8 @@ def main() -> None:
     lowest: dict[str, list[float]] = {}
     for regime in cities[0].lists:
         for kind in KINDS:
-            table = recalls(*_pooled(cities, regime, kind), WITHIN_DAYS, BESIDE)
+            lists, found = _pooled(cities, regime, kind)
+            table = recalls(lists, judged(found, given.weeks, WITHIN_DAYS), WITHIN_DAYS, BESIDE)
             _print(regime, kind, table)
             plan = table.set_index("rule").loc["plan"]
             if regime != "share_alone":
@@ -87,20 +89,25 @@ def _of_city(seed: int, given: argparse.Namespace) -> CityLists:
         past = past_of(records, model, (FIRST, given.weeks), SHARE, silent)
     print(f"  city {seed} of {given.seeds}", file=sys.stderr, flush=True)
     return CityLists(
-        past.history.lists(past.orders, seed), {outcome.name: outcome for outcome in past.history.outcomes}
+        past.history.city.sites,
+        past.history.lists(past.orders, seed),
+        {outcome.name: outcome for outcome in past.history.outcomes},
     )
 
 
-def _pooled(cities: list[CityLists], regime: str, kind: str) -> tuple[dict[str, np.ndarray], Outcomes]:
+def _pooled(cities: list[CityLists], regime: str, kind: str) -> tuple[dict[str, SiteDays], Outcomes]:
     """The cities under one another, as if they were one."""
-    rules = cities[0].lists[regime]
-    lists = {rule: np.concatenate([city.lists[regime][rule] for city in cities]) for rule in rules}
-    starts = np.cumsum([0, *(len(city.lists[regime][BESIDE]) for city in cities)])
-    site = np.concatenate(
-        [city.outcomes[kind].site + start for city, start in zip(cities, starts, strict=False)]
-    )
-    day = np.concatenate([city.outcomes[kind].day for city in cities])
-    return lists, Outcomes(kind, site, day)
+    starts = np.cumsum([0, *(city.sites for city in cities)])[:-1]
+
+    def under_one_another(each: list[SiteDays]) -> SiteDays:
+        site = [one.site + start for one, start in zip(each, starts, strict=True)]
+        return SiteDays(np.concatenate(site), np.concatenate([one.day for one in each]))
+
+    lists = {
+        rule: under_one_another([city.lists[regime][rule] for city in cities])
+        for rule in cities[0].lists[regime]
+    }
+    return lists, Outcomes(kind, under_one_another([city.outcomes[kind].events for city in cities]))
 
 
 def _print(regime: str, kind: str, table: pd.DataFrame) -> None:

@@ -4,19 +4,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serving.backtest.history import Outcomes, judged, met, recalls
+from serving.backtest.history import Outcomes, SiteDays, judged, met, recalls
+
+WEEKS = 10
+
+
+def days(*site_day: tuple[int, int]) -> SiteDays:
+    site, day = np.array(site_day, np.int64).reshape(-1, 2).T
+    return SiteDays(site, day)
 
 
 def outcomes(*site_day: tuple[int, int]) -> Outcomes:
-    site, day = np.array(site_day, np.int64).reshape(-1, 2).T
-    return Outcomes("accidents", site, day)
+    return Outcomes("accidents", days(*site_day))
 
 
-def lists(*weeks_of_sites: list[int]) -> np.ndarray:
-    made = np.zeros((len(weeks_of_sites), 10), bool)
+def lists(*weeks_of_sites: list[int]) -> SiteDays:
+    made = np.zeros((len(weeks_of_sites), WEEKS), bool)
     for site, weeks in enumerate(weeks_of_sites):
         made[site, weeks] = True
-    return made
+    return SiteDays.of_weeks(made)
 
 
 @pytest.mark.parametrize(
@@ -25,16 +31,23 @@ def lists(*weeks_of_sites: list[int]) -> np.ndarray:
     ids=["on the Monday itself", "the day after", "thirty days later", "thirty-one days later"],
 )
 def test_an_outcome_is_met_within_thirty_days_after_the_monday_of_the_list(day: int, is_met: bool) -> None:
-    assert met(lists([1]), outcomes((0, day)), 30).tolist() == [is_met]
+    assert met(lists([1]), days((0, day)), 30).tolist() == [is_met]
 
 
 def test_a_list_of_another_site_meets_nothing() -> None:
-    assert met(lists([1], []), outcomes((1, 8)), 30).tolist() == [False]
+    assert met(lists([1], []), days((1, 8)), 30).tolist() == [False]
+
+
+def test_a_visit_meets_what_happens_after_its_own_day_and_not_what_it_finds_itself() -> None:
+    visited = days((0, 10), (1, 12))
+    assert met(visited, days((0, 10), (0, 11), (0, 40), (0, 41), (1, 11)), 30).tolist() == [
+        False, True, True, False, False,
+    ]  # fmt: skip
 
 
 def test_only_outcomes_with_thirty_days_of_lists_before_them_are_judged() -> None:
     kept = judged(outcomes((0, 29), (0, 30), (0, 69), (0, 70)), weeks=10, within_days=30)
-    assert kept.day.tolist() == [30, 69]
+    assert kept.events.day.tolist() == [30, 69]
 
 
 def test_recall_is_the_share_met_and_the_gain_is_beside_the_other_rule() -> None:
@@ -58,5 +71,5 @@ def test_events_of_other_sites_are_left_out() -> None:
             "occurred_on": pd.to_datetime(["2024-01-03", "2024-01-02", "2024-02-01"]),
         }
     )
-    found = Outcomes.of("accidents", rows, "occurred_on", np.array(["P1", "P2"]), pd.Timestamp("2024-01-01"))
+    found = SiteDays.of(rows, "occurred_on", np.array(["P1", "P2"]), pd.Timestamp("2024-01-01"))
     assert (found.site.tolist(), found.day.tolist()) == ([1, 0], [2, 31])

@@ -66,6 +66,16 @@ def test_an_order_that_knows_the_hazard_averts_more_with_the_same_visits() -> No
     assert ns3.loc["oracle", "worse_off"] > 0
 
 
+def test_without_limits_nothing_but_the_number_of_visits_binds() -> None:
+    free = [
+        one.limits for one in regimes(2.0, 3.7, (1.0,), 0.1, 14.0) if one.name.startswith("unconstrained")
+    ]
+    assert len(free) == 2
+    assert all(
+        (one.random_share, one.least_days, one.by_agency, one.floor) == (0, 0, False, False) for one in free
+    )
+
+
 def test_what_the_floor_averts_alone_is_taken_off_where_visits_are_scarce() -> None:
     regime = next(one for one in regimes(0.0, 13.0, (1.0,), 0.0, 14.0) if one.name == "scarce10")
     rows = loop(true_city(), [levels([4, 3, 2, 1], "oracle")], regime, seed=0)

@@ -49,7 +49,7 @@ WORKS = {
 }
 
 
-def planned(*later: tuple[str, dict[str, object]]) -> pd.DataFrame:
+def planned(*later: tuple[str, dict[str, object]], last_visit_on: pd.Timestamp | None = None) -> pd.DataFrame:
     """The sites of two projects on Monday at 00:00; `later` are rows of tables that come on file in the morning."""
     tables = {
         name: pd.DataFrame(rows)
@@ -66,7 +66,7 @@ def planned(*later: tuple[str, dict[str, object]]) -> pd.DataFrame:
     records = Records.from_tables(tables)
     grades = pd.DataFrame({"project_id": ["P1", "P2"], "risk_accident": [0.2, 0.1]})
     grades = grades.reindex(columns=[*FROM_GRADES, "risk_accident"])
-    grades = grades.assign(last_visit_on=pd.NaT, started_on=pd.Timestamp("2026-01-05"))
+    grades = grades.assign(last_visit_on=pd.to_datetime(last_visit_on), started_on=pd.Timestamp("2026-01-05"))
     index = FactIndex.build(records, load_catalogue())
     return planning_sites(grades, index, records, MONDAY, CHOICE)
 
@@ -91,6 +91,15 @@ def test_what_comes_on_file_after_the_day_of_planning_changes_no_site() -> None:
         ("dangerous_works", works),
     )
     pd.testing.assert_frame_equal(later, known)
+
+
+def test_a_site_waits_from_its_start_where_the_last_visit_was_before_it() -> None:
+    from_start = (MONDAY - pd.Timestamp("2026-01-05")).days
+    before, after = (
+        planned(last_visit_on=pd.Timestamp(day))["waited"].tolist() for day in ("2025-12-01", "2026-03-01")
+    )
+    assert before == [from_start] * 2
+    assert after == [(MONDAY - pd.Timestamp("2026-03-01")).days] * 2
 
 
 def test_a_roster_has_no_day_before_that_of_planning() -> None:

@@ -80,6 +80,23 @@ def test_random_draws_are_the_same_under_every_order(rank) -> None:
     assert np.array_equal(why == RANDOM, alone == RANDOM)
 
 
+def test_a_site_that_comes_later_waits_from_its_own_start() -> None:
+    made = city(2, 6, every_days=20, waited=0)
+    made.active[1, :4] = False
+    why = visit_weeks(made, order([1, 1], 6), Limits(ONE_A_WEEK, chosen=False), seed=0)
+    # The first is due on the Sunday of the third week (day 20); the other begins on day 28 and is not due before day 48.
+    assert (why[0] > 0).argmax() == 2
+    assert not why[1].any()
+
+
+def test_which_sites_are_drawn_does_not_hang_on_how_the_share_is_rounded() -> None:
+    # Half a visit a week is drawn in each of two agencies: the first site of each is drawn as often as the others.
+    limits = Limits(ONE_A_WEEK / 8, random_share=0.5, floor=False)
+    why = visit_weeks(city(16, 4000, agencies=2), order([1] * 16, 4000), limits, seed=1)
+    drawn = (why == RANDOM).mean(axis=1)
+    assert drawn == pytest.approx(np.full(16, 1 / 16), abs=0.015)
+
+
 def test_the_random_share_reaches_all_sites_alike() -> None:
     limits = Limits(ONE_A_WEEK / 2, random_share=0.25, floor=False)
     why = visit_weeks(city(8, 4000), order(list(range(8)), 4000), limits, seed=1)

@@ -69,7 +69,7 @@ def regimes(
         )
         for extra in scarce
     ]
-    free = replace(limits, random_share=0.0, by_agency=False, floor=False)
+    free = replace(limits, random_share=0.0, least_days=0.0, by_agency=False, floor=False)
     return [
         Regime("constrained", f"每年{plenty:g}次，全部约束", f"{plenty:g} a year, all limits", limits),
         *few,

@@ -14,61 +14,77 @@ DRAWS = 500
 
 
 @dataclass(frozen=True)
-class Outcomes:
-    """Events of one kind: `site` is a row of the lists, `day` counts from the first Monday."""
+class SiteDays:
+    """What befell sites or was meant for them: `site` is its row, `day` counts from the first Monday."""
 
-    name: str
     site: NDArray[np.int64]
     day: NDArray[np.int64]
 
     @classmethod
-    def of(cls, name: str, rows: pd.DataFrame, on: str, ids: NDArray, first: pd.Timestamp) -> Outcomes:
-        """The rows of a table with `project_id` and the date column `on`; events of other sites are left out."""
+    def of(cls, rows: pd.DataFrame, on: str, ids: NDArray, first: pd.Timestamp) -> SiteDays:
+        """The rows of a table with `project_id` and the date column `on`; those of other sites are left out."""
         site = pd.Index(ids).get_indexer(rows["project_id"])
         day = (pd.to_datetime(rows[on]) - first).dt.days.to_numpy()
-        return cls(name, site[site >= 0], day[site >= 0].astype(np.int64))
+        return cls(site[site >= 0].astype(np.int64), day[site >= 0].astype(np.int64))
+
+    @classmethod
+    def of_weeks(cls, listed: NDArray[np.bool_]) -> SiteDays:
+        """The Mondays of the weeks (sites, weeks) in which a site is listed."""
+        site, week = np.nonzero(listed)
+        return cls(site, week * WEEK_DAYS)
+
+    def __len__(self) -> int:
+        return len(self.site)
+
+    def where(self, kept: NDArray[np.bool_]) -> SiteDays:
+        """Those that are kept."""
+        return SiteDays(self.site[kept], self.day[kept])
 
 
-def met(listed: NDArray[np.bool_], outcomes: Outcomes, within_days: int) -> NDArray[np.bool_]:
-    """Which outcomes fell on a site that was listed on a Monday in the days before; `listed` is (sites, weeks).
+@dataclass(frozen=True)
+class Outcomes:
+    """Events of one kind."""
 
-    An outcome on the Monday itself is not met: the list came too late for it.
+    name: str
+    events: SiteDays
+
+
+def met(listed: SiteDays, events: SiteDays, within_days: int) -> NDArray[np.bool_]:
+    """Which events fell on a site that was listed, or visited, in the days before.
+
+    An event of the same day is not met: the list came too late for it, and what a visit finds itself it did not foresee.
     """
-    last = (outcomes.day - 1) // WEEK_DAYS
-    first = -(-(outcomes.day - within_days) // WEEK_DAYS)
-    counts = np.concatenate(
-        [np.zeros((len(listed), 1), np.int32), np.cumsum(listed, axis=1, dtype=np.int32)], axis=1
-    )
-    weeks = listed.shape[1]
-    upto = counts[outcomes.site, np.clip(last + 1, 0, weeks)]
-    before = counts[outcomes.site, np.clip(first, 0, weeks)]
+    apart = within_days + max(int(each.day.max(initial=0)) for each in (listed, events)) + 1
+    listings = np.sort(listed.site * apart + listed.day)
+    upto = np.searchsorted(listings, events.site * apart + events.day)
+    before = np.searchsorted(listings, events.site * apart + np.maximum(events.day - within_days, 0))
     return upto > before
 
 
 def judged(outcomes: Outcomes, weeks: int, within_days: int) -> Outcomes:
     """Those of which the whole time before lies within the weeks, so that every rule could have listed the site."""
-    inside = (outcomes.day >= within_days) & (outcomes.day < weeks * WEEK_DAYS)
-    return Outcomes(outcomes.name, outcomes.site[inside], outcomes.day[inside])
+    day = outcomes.events.day
+    return Outcomes(outcomes.name, outcomes.events.where((day >= within_days) & (day < weeks * WEEK_DAYS)))
 
 
 def recalls(
-    lists: Mapping[str, NDArray[np.bool_]], outcomes: Outcomes, within_days: int, beside: str, seed: int = 0
+    lists: Mapping[str, SiteDays], outcomes: Outcomes, within_days: int, beside: str, seed: int = 0
 ) -> pd.DataFrame:
     """One row a rule: outcomes, recall with its 95 % interval, and its gain over the rule `beside` with its interval.
 
-    Intervals are over draws of whole projects, the same for every rule. NaN where there are no outcomes.
+    `outcomes` are the `judged` ones. Intervals are over draws of whole projects, the same for every rule. NaN where there
+    are no outcomes.
     """
-    weeks = next(iter(lists.values())).shape[1]
-    whole = judged(outcomes, weeks, within_days)
-    hits = {name: met(listed, whole, within_days) for name, listed in lists.items()}
-    weights = _draws_of_projects(whole.site, seed)
+    events = outcomes.events
+    hits = {name: met(listed, events, within_days) for name, listed in lists.items()}
+    weights = _draws_of_projects(events.site, seed)
     total = np.maximum(weights.sum(axis=1), 1)
     of_draw = {name: (weights @ hit.astype(np.float64)) / total for name, hit in hits.items()}
     rows = [
         {
             "rule": name,
-            "outcomes": len(whole.day),
-            "visits": int(lists[name].sum()),
+            "outcomes": len(events),
+            "visits": len(lists[name]),
             **_with_interval("recall", float(hit.mean()) if len(hit) else np.nan, of_draw[name]),
             **_with_interval(
                 "gain",

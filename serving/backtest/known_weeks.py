@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from data_contracts.errors import NotEnoughData
 from data_contracts.progress import Progress, silent
 from data_contracts.records import Records
+from features.catalogue import Catalogue
 from features.fact_index import FactIndex
 from serving.backtest.orders import Order, Rota, by_level, by_waiting, in_proportion
 from serving.backtest.visit_weeks import CityWeeks
@@ -22,6 +23,7 @@ from serving.grading.frequency import base_visits, expected_days
 from training.risk_model import RiskModel
 
 WEEKS_BETWEEN_LOOKS = 4
+COUNTED_VISIT = "days_since_counted_visit"
 OfSites = Callable[[list[str], NDArray], NDArray]
 EveryDays = Callable[[FactIndex, list[str], NDArray], NDArray]
 
@@ -85,10 +87,15 @@ class KnownWeeks:
     def city(self, agency: NDArray, every_days: EveryDays) -> CityWeeks:
         """What visits are planned in: `agency` is a code a site, `every_days` the longest time between visits allowed."""
         every = self.over_weeks(partial(every_days, self.index))
-        since = ["days_since_visit", "days_since_start"]
-        values = self.index.values(since, self.ids.tolist(), self._at(0, len(self.ids)))
-        waited = values[since[0]].fillna(values[since[1]]).fillna(0.0).clip(lower=0.0).to_numpy()
-        return CityWeeks(self.active, pd.factorize(agency, sort=True)[0].astype(np.int64), every, waited)
+        return CityWeeks(
+            self.active, pd.factorize(agency, sort=True)[0].astype(np.int64), every, self._waited()
+        )
+
+    def _waited(self) -> NDArray[np.float64]:
+        """Days since the last visit that counts or the start, whichever came later, when each site is first active."""
+        entered = self.mondays.to_numpy("M8[us]")[self.active.argmax(axis=1)]
+        since = self.index.values([COUNTED_VISIT, "days_since_start"], self.ids.tolist(), entered)
+        return since.min(axis=1).fillna(0.0).clip(lower=0.0).to_numpy("float64")
 
     def site_weeks(self, agency: NDArray) -> pd.DataFrame:
         """day, agency_code, sites: the active sites of each agency and week."""
@@ -127,6 +134,12 @@ def simple_orders(known: KnownWeeks, quarter_days: float) -> list[Order]:
         Order("past_violations", "过往违规次数", "past violations", by_level, violations),
         Order("risk_matrix", "风险矩阵", "risk matrix", by_level, known.features("risk_matrix")),
     ]
+
+
+def counted_visits(visits: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
+    """The inspections that count for the frequency: not re-checks, complaints and emergencies, which look at one matter."""
+    kinds = catalogue.feature(COUNTED_VISIT).where["inspection_type"]
+    return visits[visits["inspection_type"].isin(kinds)]
 
 
 def agencies(records: Records, ids: NDArray) -> NDArray[np.str_]:

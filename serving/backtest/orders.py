@@ -56,7 +56,7 @@ class ByReduction:
         return cls(choice["lasting_days"], choice["sharpness"])
 
     def __call__(self, level: Floats, waited: Floats, chance: np.random.Generator) -> Floats:
-        value = level * np.minimum(waited / self.lasting_days, 1.0) ** self.sharpness
+        value = level * np.clip(waited / self.lasting_days, 0.0, 1.0) ** self.sharpness
         return value + _lot(value, chance)
 
 

@@ -8,6 +8,7 @@ The same limits, statutory dates and random draws for every order: what differs 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,7 @@ class CityWeeks:
 
     `active`: started and not finished on that Monday, as known then. `agency`: number of the station in charge.
     `every_days`: the longest time between two visits that the policy allows there (statutory floor; inf: none).
-    `waited`: days since the last visit, or the start, on the first Monday. `visits_a_year` is what an average
-    active site gets.
+    `waited`: days since the last visit or the start, whichever came later, on the first Monday on which a site is active.
     """
 
     active: NDArray[np.bool_]
@@ -40,6 +40,10 @@ class CityWeeks:
     @property
     def weeks(self) -> int:
         return self.active.shape[1]
+
+    def waiting(self) -> Floats:
+        """Days waited on the very first Monday; below 0 where a site is not yet there, so that it begins from its own start."""
+        return self.waited.astype(np.float64) - WEEK_DAYS * self.active.argmax(axis=1)
 
     def due(self, waited: Floats, week: int) -> Floats:
         """Days past the statutory date on the Sunday of the week; below 0 where it is still to come."""
@@ -70,19 +74,27 @@ def visit_weeks(city: CityWeeks, order: Order, limits: Limits, seed: int) -> NDA
     """
     groups = city.agency if limits.by_agency else np.zeros(city.sites, np.int64)
     rule = _Rule(city, order, limits, groups, np.random.default_rng([seed, 1]))
-    draws = np.random.default_rng([seed, 2])
+    draws, rounding = (np.random.default_rng([seed, number]) for number in (2, 3))
     why = np.zeros((city.sites, city.weeks), np.int8)
-    waited, owed = city.waited.astype(np.float64), np.zeros(groups.max() + 1)
+    waited, owed = city.waiting(), np.zeros(groups.max() + 1)
     for week in range(city.weeks):
         active = groups[city.active[:, week]]
         owed += np.bincount(active, minlength=len(owed)) * limits.visits_a_year * WEEK_DAYS / YEAR_DAYS
         places = np.floor(owed).astype(np.int64)
         owed -= places
-        taken = rule.week(week, waited, places, draws.random(city.sites))
+        share = np.floor(limits.random_share * places + rounding.random(len(places))).astype(np.int64)
+        taken = rule.week(week, waited, Places(places, share), draws.random((2, city.sites)))
         why[:, week] = taken
         waited += WEEK_DAYS
         waited[taken > 0] = WEEK_DAYS
     return why
+
+
+class Places(NamedTuple):
+    """The visits of each group in a week, and how many of them are drawn."""
+
+    visits: NDArray[np.int64]
+    drawn: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -95,16 +107,15 @@ class _Rule:
     groups: NDArray[np.int64]
     chance: np.random.Generator
 
-    def week(self, week: int, waited: Floats, places: NDArray[np.int64], lot: Floats) -> NDArray[np.int8]:
-        """Why each site is visited in the week, 0 for not at all; `places` are the visits of each group."""
+    def week(self, week: int, waited: Floats, places: Places, lots: Floats) -> NDArray[np.int8]:
+        """Why each site is visited in the week, 0 for not at all; one lot decides between equals, another is drawn."""
         taken = np.zeros(self.city.sites, np.int8)
-        active, left = self.city.active[:, week], places
+        active, left, (tie, lot) = self.city.active[:, week], places.visits, lots
         if self.limits.floor:
             late = self.city.due(waited, week)
-            left = self._take(MANDATORY, np.where(late >= 0, late + 1e-6 * lot, -np.inf), left, taken)
+            left = self._take(MANDATORY, np.where(late >= 0, late + 1e-6 * tie, -np.inf), left, taken)
         if self.limits.random_share:
-            share = np.floor(self.limits.random_share * places + lot[: len(places)]).astype(np.int64)
-            drawn = self._best(np.where(active, lot, -np.inf), np.minimum(share, left))
+            drawn = self._best(np.where(active, lot, -np.inf), np.minimum(places.drawn, left))
             fresh = drawn[taken[drawn] == 0]  # one that is visited anyway is one visit
             taken[fresh] = RANDOM
             left = left - self._count(fresh)

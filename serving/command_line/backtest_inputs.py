@@ -12,9 +12,9 @@ from data_contracts.progress import Progress
 from data_contracts.records import Records
 from features.catalogue import load_catalogue
 from features.fact_index import FactIndex
-from serving.backtest.comparison import History, visited_weeks
-from serving.backtest.history import Outcomes
-from serving.backtest.known_weeks import KnownWeeks, agencies, simple_orders, statutory_days
+from serving.backtest.comparison import History
+from serving.backtest.history import Outcomes, SiteDays
+from serving.backtest.known_weeks import KnownWeeks, agencies, counted_visits, simple_orders, statutory_days
 from serving.backtest.orders import ByReduction, Order, by_level
 from serving.backtest.random_share import by_period
 from serving.command_line.model_commands import model_folder
@@ -80,17 +80,19 @@ def past_of(
     records: Records, model: RiskModel, mondays: tuple[pd.Timestamp, int], share: float, progress: Progress
 ) -> Past:
     """So many weeks from a Monday on, as they were known then; lists of a `share` of the sites within thirty days."""
-    known = KnownWeeks.of(FactIndex.build(records, load_catalogue(), progress), *mondays, progress)
+    catalogue, until = load_catalogue(), mondays[0] + pd.Timedelta(weeks=mondays[1])
+    known = KnownWeeks.of(FactIndex.build(records, catalogue, progress), *mondays, progress)
     frequency, choice = (
         policy_on(name, mondays[0].date()).content for name in ("visit_frequency", "visit_choice")
     )
     heads = {head.name: head for head in load_heads()}
     at = known.mondays[-1] + pd.Timedelta(days=7 + heads[HEAD].reporting_lag_days)
     visits = facts_in_force(records, "inspections", at)
+    since = visits[(visits["inspected_on"] >= mondays[0]) & (visits["inspected_on"] < until)]
     agency = agencies(records, known.ids)
     history = History(
         known.city(agency, statutory_days(frequency)),
-        visited_weeks(visits[visits["plan_type"] != "TRIGGERED"], known.ids, known.mondays),
+        SiteDays.of(counted_visits(since, catalogue), "inspected_on", known.ids, mondays[0]),
         [_outcomes(kind, outcomes(heads[kind].outcome, records, at), known) for kind in KINDS],
         share,
         WITHIN_DAYS,
@@ -103,10 +105,9 @@ def past_of(
         Order("model_level", "模型：按风险高低", "model by expected level", by_level, risk),
         Order("plan", "模型：按可降低的风险", "model by expected reduction", ByReduction.by(choice), risk),
     ]
-    since = visits[visits["inspected_on"] >= mondays[0]]
     of_agency = since.assign(agency_code=since["project_id"].map(dict(zip(known.ids, agency, strict=True))))
     return Past(history, orders, of_agency, sorted(set(agency)), known.site_weeks(agency))
 
 
 def _outcomes(kind: str, rows: pd.DataFrame, known: KnownWeeks) -> Outcomes:
-    return Outcomes.of(kind, rows, "day", known.ids, known.mondays[0])
+    return Outcomes(kind, SiteDays.of(rows, "day", known.ids, known.mondays[0]))

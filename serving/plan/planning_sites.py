@@ -63,7 +63,7 @@ def planning_sites(
     if planned is not None and len(planned):
         last = planned.set_index("project_id")["inspector_refs"].reindex(ids).fillna(last)
     sites["last_inspectors"] = last.fillna("").to_numpy()
-    since = sites["last_visit_on"].fillna(sites["started_on"])
+    since = sites[["last_visit_on", "started_on"]].max(axis=1)
     sites["waited"] = (day - since).dt.days.clip(lower=0).fillna(np.inf)
     return with_values(sites, choice).join(facts.set_axis(sites.index))
 
