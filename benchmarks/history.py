@@ -2,10 +2,11 @@
 
     python benchmarks/history.py [--seeds 5] [--projects 4600] [--years 6] [--weeks 104] [--processes 2]
 
-For each city (from seed 2 on: the policy `visit_choice` was chosen on city 1) the accident head is trained as of 2024-01-01; lists of the top tenth within 30 days are then made for two
-years by every rule, the same visits and limits for each (`siterisk backtest`). Met is an outcome on a site that was
-listed in the 30 days before. Cities are pooled, and intervals are over draws of whole projects. Hazards are those that
-the visits of the record found, so they favour the visits that were made.
+Cities are judged from seed 2 on: what the policy `visit_choice` leaves open was chosen on city 1. For each the accident head is
+trained as of 2024-01-01; lists of the top tenth within 30 days are then made for two years by every rule, the same visits and
+limits for each (`siterisk backtest`). Met is an outcome on a site that was listed, or visited, in the 30 days before, not on
+the day itself. Cities are pooled, and intervals are over draws of whole projects. Hazards are those that the visits of the
+record found, so they favour the visits that were made.
 
 Prints tables and a last line of JSON: for each kind of outcome the plan's recall over that of the past-violation count, in
 points with its interval, the lowest of the limited comparisons.
