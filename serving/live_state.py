@@ -54,7 +54,7 @@ class LiveState:
     runs: KnownRuns = field(default_factory=KnownRuns)
     yardstick: LiveState | None = None
     _days: KeptValues[pd.Timestamp, CityRisks] = field(default_factory=lambda: KeptValues(DAYS_KEPT))
-    _similar: KeptValues[pd.Timestamp, Similar | None] = field(default_factory=lambda: KeptValues(DAYS_KEPT))
+    _similar: KeptValues[pd.Timestamp, Similar] = field(default_factory=lambda: KeptValues(DAYS_KEPT))
 
     @property
     def store_version(self) -> int:
@@ -98,12 +98,12 @@ class LiveState:
         day = as_of.normalize()
         return self._days.value(day, lambda: CityRisks.at(self.scorer, day))
 
-    def reasons(self, as_of: pd.Timestamp, features: pd.DataFrame) -> Reasons:
-        """Reasons beside the sites that were active at 00:00 of the day of `as_of`, beside `features` where none was."""
+    def reasons(self, as_of: pd.Timestamp) -> Reasons:
+        """Reasons beside the sites that were active at 00:00 of the day of `as_of`."""
         index, model = self.scorer.index, self.scorer.model
         day = as_of.normalize()
         similar = self._similar.value(day, lambda: similar_sites(index, model, day))
-        return Reasons(model, index.catalogue, similar or Similar.of(model, features))
+        return Reasons(model, index.catalogue, similar)
 
     def is_ready(self, as_of: pd.Timestamp, *, with_reasons: bool = False) -> bool:
         """Whether what a project is compared with at a moment is at hand; else it takes seconds to compute."""

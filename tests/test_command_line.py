@@ -37,6 +37,8 @@ COMMANDS = [
     "backtest",
     "replay",
     "serve",
+    "backup",
+    "restore",
     "policy",
     "key",
 ]

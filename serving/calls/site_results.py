@@ -167,7 +167,7 @@ def _reasons(
     if scores.features is None:
         return told
     known = [row for row, status in enumerate(scores.status) if status != UNKNOWN]
-    reasons = state.reasons(as_of, scores.features)
+    reasons = state.reasons(as_of)
     by_head = {
         head: reasons.strongest(scores.features, head, REASONS_TOLD) for head in state.scorer.model.heads
     }

@@ -6,6 +6,7 @@ import typer
 
 from data_contracts.errors import SiteriskError
 from serving.command_line.backtest_command import backtest
+from serving.command_line.backup_commands import backup, restore
 from serving.command_line.demo import demo
 from serving.command_line.exit_codes import UNEXPECTED, exit_code, exit_codes_in_words
 from serving.command_line.feature_commands import features
@@ -57,6 +58,8 @@ def application() -> typer.Typer:
         backtest,
         replay,
         serve,
+        backup,
+        restore,
     ):
         siterisk.command()(command)
     siterisk.add_typer(policy_application(), name="policy")

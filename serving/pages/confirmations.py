@@ -139,7 +139,7 @@ def _reasons(state: LiveState, board: Board, sites: pd.DataFrame) -> dict[str, S
         return {}
     day, ids = pd.Timestamp(board.run.day), sites["project_id"].tolist()
     matrix = state.scorer.index.matrix(ids, np.full(len(ids), day.to_datetime64()))
-    told, heads, found = state.reasons(day, matrix), list(state.scorer.model.heads), {}
+    told, heads, found = state.reasons(day), list(state.scorer.model.heads), {}
     decides = sites["fact"].str.removeprefix("risk_")
     heads_of = decides.where(decides.isin(heads), "accident" if "accident" in heads else heads[0]).tolist()
     for head in set(heads_of):

@@ -123,7 +123,7 @@ def _through(
     if not chosen.any():
         return {}
     matrix = index.matrix(project_ids, np.full(len(project_ids), day.to_datetime64()))
-    told, found = state.reasons(day, matrix), {}
+    told, found = state.reasons(day), {}
     for head in model.heads:
         points, parts = told.of_some(matrix, head, chosen)
         concerned = np.asarray(chosen.any(axis=1))

@@ -71,8 +71,7 @@ class Desk:
         try:
             state, board = self.parts.live.state(), self.boards.board()
             if board and len(board.sites):
-                day, first = pd.Timestamp(board.run.day), board.sites["project_id"].tolist()[:1]
-                state.reasons(day, state.scorer.index.matrix(first, [day.to_datetime64()]))
+                state.reasons(pd.Timestamp(board.run.day))
                 self.firms.among(board.sites)
             self.firms.cards()
         except Exception as error:

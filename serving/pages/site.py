@@ -119,7 +119,7 @@ def _waterfall(found: Beside, title: Sentence, words: Words) -> str:
 def _reasons(state: LiveState, project_id: str, day: pd.Timestamp) -> dict[str, tuple[list[Reason], Beside]]:
     """By head the reasons of the model in force, and the risk beside similar sites, as of the run's day."""
     matrix = state.scorer.index.matrix([project_id], np.array([day.to_datetime64()]))
-    told = state.reasons(day, matrix)
+    told = state.reasons(day)
     return {
         head: (told.of(matrix, head, most=TOLD)[0], told.beside_similar(matrix, head)[0])
         for head in state.scorer.model.heads

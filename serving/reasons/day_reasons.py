@@ -17,11 +17,14 @@ REASONS_TOLD = 2
 BETWEEN_HEADS = " | "
 
 
-def similar_sites(index: FactIndex, model: RiskModel, day: pd.Timestamp) -> Similar | None:
-    """What is usual among the sites active at 00:00 of the day, as known then; None where there are none."""
+def similar_sites(index: FactIndex, model: RiskModel, day: pd.Timestamp) -> Similar:
+    """What is usual among the sites active at 00:00 of the day, as known then.
+
+    Where there are none, the training's average row: never the sites asked for, or a replay of one of them would differ.
+    """
     sites = index.sites(day)
     if not len(sites):
-        return None
+        return Similar.of_training(model)
     moments = np.full(len(sites), np.datetime64(day, "us"))
     return Similar.of(model, index.matrix(sites.tolist(), moments))
 
@@ -46,7 +49,7 @@ def reasons_at(
         similar = similar_sites(index, model, pd.Timestamp(day))
         rows = np.flatnonzero(known & (days == day))
         matrix = index.matrix([project_ids[row] for row in rows.tolist()], moments[rows])
-        told = Reasons(model, index.catalogue, similar or Similar.of(model, matrix))
+        told = Reasons(model, index.catalogue, similar)
         for head in model.heads:
             for row, reasons in zip(rows.tolist(), told.of(matrix, head), strict=True):
                 found[row][head] = reasons

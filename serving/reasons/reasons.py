@@ -85,6 +85,12 @@ class Similar:
         }
         return cls(tuple(numbers), medians, added)
 
+    @classmethod
+    def of_training(cls, model: RiskModel) -> Similar:
+        """The training's average row, which SHAP values stand beside: parts stay as they are, medians are missing."""
+        row = (1, len(model.feature_names))
+        return cls((), np.full(row, np.nan), {head: np.zeros(row) for head in model.heads})
+
     def rows(self, matrix: pd.DataFrame) -> NDArray[np.int64]:
         """The row of each site's kind; the last one, of all sites, where its kind is rare."""
         place = {number: row for row, number in enumerate(self.kinds)}
