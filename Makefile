@@ -4,6 +4,10 @@
 # make screenshots   pictures of every page in both languages, into docs/screenshots
 # DEMO="--no-serve --projects 400 --years 3" passes options to the demo.
 
+# Whatever the environment says of it: pip leaves compiling to the first import, and where what is compiled is not
+# kept, every process imports two to three times as long.
+export PYTHONDONTWRITEBYTECODE :=
+
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 VENV := .venv
