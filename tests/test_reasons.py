@@ -101,16 +101,16 @@ def test_strictness_of_a_team_is_never_a_reason(model: RiskModel) -> None:
     assert reasons(model, sites([0.0] * 40, [70.0] * 40)).of(site, "accident") == [[]]
 
 
-def test_what_is_missing_is_said_to_be_missing(model: RiskModel) -> None:
+def test_what_is_missing_is_said_by_what_missing_means(model: RiskModel) -> None:
     (found,) = reasons(model, sites([0.0] * 40, [80.0] * 40)).of(sites([0.0], [np.nan]), "accident")
-    assert found[0].sentence.zh == "缺少施工单位信用评价，评估不确定性较大"
+    assert found[0].sentence.zh == "施工单位无有效信用评价，属信息不足，较同类项目风险偏高"
     assert found[0].as_json()["value"] is None
-    assert found[0].shown == "–"
+    assert found[0].shown.zh == "–"
 
 
 def test_reasons_are_said_in_one_line(model: RiskModel) -> None:
     (found,) = reasons(model, sites([0.0] * 40, [70.0] * 40)).of(sites([10.0], [60.0]), "accident")
-    assert in_one_line(found).zh == "有10条隐患尚未整改；施工单位信用评价分60，低于同类平均水平"
+    assert in_one_line(found).zh == "有10条隐患尚未整改；施工单位信用评价分60，低于同类项目中位水平"
     assert in_one_line(found, most=1).en == found[0].sentence.en
 
 

@@ -26,7 +26,7 @@ from serving.pages.time_chart import time_chart, waterfall
 from serving.plan.plan_tables import as_records
 from serving.reasons.day_reasons import title_of
 from serving.reasons.reasons import Beside, Reason
-from serving.reasons.sentences import Sentence
+from serving.reasons.value_words import Sentence
 
 MONTHS = 24
 LIKE_IT = 5

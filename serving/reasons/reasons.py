@@ -17,7 +17,8 @@ from scipy.special import expit
 
 from features.catalogue import Catalogue
 from features.feature import Feature
-from serving.reasons.sentences import Sentence, sentence, value_words
+from serving.reasons.sentences import sentence
+from serving.reasons.value_words import Sentence, with_unit
 from training.risk_model import EXPECTED, RiskModel
 
 # Sites of one kind: the first of these that a site is; all others are one kind.
@@ -42,7 +43,7 @@ class Reason(NamedTuple):
     feature: str
     family: str
     value: float
-    shown: str
+    shown: Sentence
     typical: float
     log_odds: float
     points: float
@@ -54,7 +55,8 @@ class Reason(NamedTuple):
             "feature": self.feature,
             "family": self.family,
             "value": None if np.isnan(self.value) else self.value,
-            "shown": self.shown,
+            "shown_zh": self.shown.zh,
+            "shown_en": self.shown.en,
             "typical": None if np.isnan(self.typical) else self.typical,
             "log_odds": self.log_odds,
             "points": self.points,
@@ -224,7 +226,7 @@ def _reason(feature: Feature, site: _Parts, row: int, place: int) -> Reason:
         feature=feature.name,
         family=feature.family,
         value=value,
-        shown=value_words(feature, value),
+        shown=with_unit(feature, value),
         typical=typical,
         log_odds=part,
         points=points,
