@@ -9,7 +9,8 @@ import pandas as pd
 
 from data_contracts.progress import Progress, silent
 from features.fact_index import FactIndex
-from serving.reasons.reasons import Reason, Reasons, Similar, in_one_line
+from serving.reasons.reasons import Reason, Reasons, in_one_line
+from serving.reasons.similar import Similar
 from serving.reasons.value_words import Sentence
 from training.risk_model import RiskModel
 
