@@ -144,6 +144,7 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
         given["ends_by"] = tuple(given["ends_by"])
     for filtered in ("where", "not_open_when"):
         given[filtered] = {column: tuple(values) for column, values in given.get(filtered, {}).items()}
+    given["says"] = {word: tuple(texts) for word, texts in given.get("says", {}).items()}
     if "shrunk" in given:
         given["shrunk"] = Shrinkage(**given["shrunk"])
     given["ranks"] = _ranks(given, given.pop("code_rank", None))

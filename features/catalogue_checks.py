@@ -13,6 +13,7 @@ from features.feature import (
     GROUPS,
     MEASURES,
     RATIO,
+    SAYS,
     SCOPES,
     SITE,
     FactRule,
@@ -22,6 +23,8 @@ from features.feature import (
 _TIMES = ("date", "moment")
 _NEED_COLUMN = ("sum", "sum_days", "latest", "shortfall", "highest", "change", "days_until", "delay_days")
 _LONGEST_REASON = 40  # DOMAIN 6.2: a reason has at most 40 characters
+_LONGEST_FACT = 30  # what is left of it where "，较同类项目风险偏高" follows
+_ESTIMATE = ("估计", "estimated")
 
 
 def faults_of(features: Sequence[Feature], rules: Mapping[str, FactRule]) -> list[str]:
@@ -35,6 +38,7 @@ def faults_of(features: Sequence[Feature], rules: Mapping[str, FactRule]) -> lis
     for feature in features:
         checks = (
             _wording(feature),
+            _naming(feature),
             _ratio(feature, by_name),
             _table(feature, rules),
             _shape(feature),
@@ -71,12 +75,27 @@ def _wording(feature: Feature) -> Iterator[str]:
         yield f"range {low} to {high} is empty"
     if len(feature.reason_zh) > _LONGEST_REASON:
         yield f"reason_zh has more than {_LONGEST_REASON} characters"
+    if feature.shrunk and not (_ESTIMATE[0] in feature.reason_zh and _ESTIMATE[1] in feature.reason_en):
+        yield f"a rate that is drawn toward a group's is {_ESTIMATE[0]} and {_ESTIMATE[1]} in its reasons"
     if feature.speaks_of not in ("high", "low"):
         yield f"speaks_of is {feature.speaks_of}, not high or low"
     if feature.window_days is not None and feature.window_days < 1:
         yield "window_days is below 1"
     if feature.measure in ("trend", "change", "exposure_days") and not feature.window_days:
         yield f"a {feature.measure} needs window_days"
+
+
+def _naming(feature: Feature) -> Iterator[str]:
+    """How the fact is named."""
+    for word, texts in feature.says.items():
+        if word not in SAYS:
+            yield f"says has no {word}, it has {', '.join(SAYS)}"
+        elif len(texts) != 2 or not all(isinstance(text, str) and text for text in texts):
+            yield f"says of {word} is no text in Chinese and one in English"
+        elif len(texts[0]) > _LONGEST_FACT:
+            yield f"says of {word} has more than {_LONGEST_FACT} characters"
+    if feature.is_yes_or_no != {"so", "not_so"}.issubset(feature.says) and feature.in_model:
+        yield "so and not_so are said of what is 0 or 1, and of nothing else"
 
 
 def _shape(feature: Feature) -> Iterator[str]:

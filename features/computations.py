@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 WORDING = frozenset(
     {
         "family", "label_zh", "label_en", "reason_zh", "reason_en", "missing", "unit", "range", "direction",
-        "gameable", "in_model", "in_reasons", "reference", "shown_times", "speaks_of",
+        "gameable", "in_model", "in_reasons", "reference", "shown_times", "speaks_of", "says",
     }
 )  # fmt: skip
 DIGITS = 16

@@ -47,6 +47,7 @@ INPUT_STATE = "input_state"
 BY_POLICY = ("inherent_grade", "credit_class", "risk_matrix", "inputs_late", "inputs_missing")
 SITE, EVERYWHERE, ELSEWHERE = "site", "everywhere", "elsewhere"
 SCOPES = (SITE, EVERYWHERE, ELSEWHERE)
+SAYS = ("missing", "so", "not_so", "below_zero", "above_zero", "value")
 GROUPS = {
     "city": ("the whole city", None, None),
     "district": ("the site's district", "projects", "region_code"),
@@ -97,8 +98,11 @@ class Feature:
     whose columns are above 0. `window_days`
     counts from the day of the fact. With `role` the feature speaks of the enterprise in that role, with `group`
     of a group of sites, `scope` of its record everywhere or on other projects than the one asked about. In
-    reasons `{v}` is the value times `shown_times`, `{n}` the window in days; without `in_reasons` it is never
-    shown as one. The sentence is true of a value that is "high" beside similar sites, or "low" (`speaks_of`).
+    reasons `{v}` is the value times `shown_times`, `{n}` the window in days, `{days}` in English the value with its
+    unit; without `in_reasons` it is never shown as one. The sentence is true of a value that is "high" beside similar
+    sites, or "low" (`speaks_of`). `says` has in Chinese and English how the fact is named where label and value would
+    not do: a value that is missing, so and not so of what is 0 or 1, below zero (`{v}` without its sign), above zero,
+    any other value.
     """
 
     name: str
@@ -146,11 +150,17 @@ class Feature:
     in_reasons: bool = True
     shown_times: float = 1.0
     speaks_of: str = "high"
+    says: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
 
     @property
     def subject(self) -> str | None:
         """Whom the feature speaks of: the site itself (None), the holder of a role, or a group."""
         return self.role or self.group
+
+    @property
+    def is_yes_or_no(self) -> bool:
+        """Whether it says that something is so (1) or not (0)."""
+        return self.range == (0, 1) and not self.unit and self.measure != RATIO
 
     @property
     def parts(self) -> tuple[str, ...]:

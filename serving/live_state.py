@@ -18,7 +18,8 @@ from serving.grading.known_runs import KnownRuns, RunGrades
 from serving.http_errors import NotReady
 from serving.kept_values import KeptValues
 from serving.reasons.day_reasons import similar_sites
-from serving.reasons.reasons import Reasons, Similar
+from serving.reasons.reasons import Reasons
+from serving.reasons.similar import Similar
 from serving.request_log import fault_of, request_log
 from serving.scorer import CityRisks, Scorer
 from training.risk_model import RiskModel

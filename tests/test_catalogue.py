@@ -70,9 +70,10 @@ def test_every_word_for_a_measure_can_be_computed():
 def test_every_feature_has_labels_and_reasons_in_both_languages():
     for feature in CATALOGUE.features:
         assert feature.label_zh and feature.label_en and feature.reason_zh and feature.reason_en, feature.name
-        shown = feature.reason_zh.format(v=3, n=feature.window_days), feature.reason_en.format(v=3, n=90)
-        assert all(shown), feature.name
-        assert ("{v}" in feature.reason_zh) <= ("{v}" in feature.reason_en), feature.name
+        pairs = ((feature.reason_zh, feature.reason_en), *feature.says.values())
+        for zh, en in pairs:
+            assert zh.format(v=3, n=90) and en.format(v=3, n=90, days="3 days"), feature.name
+            assert ("{v}" in zh) == ("{v}" in en or "{days}" in en), feature.name
 
 
 def test_reasons_do_not_blame_and_never_print_a_statutory_term_for_a_score():
@@ -140,6 +141,11 @@ def test_all_faults_of_a_catalogue_are_named_at_once(tmp_path):
         ({"role": "CHEF", "scope": "everywhere"}, "no role CHEF"),
         ({"table": "enterprises", "measure": "count"}, "says nothing of a site"),
         ({"reason_zh": "很" * 41}, "more than 40 characters"),
+        ({"shrunk": {"numerator": "a", "denominator": "b", "strength": 4}}, "is 估计 and estimated"),
+        ({"says": {"often": ["常常", "often"]}}, "says has no often"),
+        ({"says": {"missing": ["无"]}}, "says of missing is no text"),
+        ({"says": {"missing": ["很" * 31, "very"]}}, "more than 30 characters"),
+        ({"unit": "", "range": [0, 1]}, "so and not_so are said"),
     ],
 )
 def test_a_declaration_that_contradicts_the_contracts_is_refused(tmp_path, change, fault):

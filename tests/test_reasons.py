@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import expit
 
 from features.catalogue import load_catalogue
-from serving.reasons.reasons import KINDS, Reasons, Similar, in_one_line, kinds_of
+from serving.reasons.reasons import Reasons, in_one_line
+from serving.reasons.similar import KINDS, Similar, kinds_of
 from training.head_model import HeadModel
 from training.risk_model import RiskModel
 from training.scorecard import Scorecard, ScorecardRow
@@ -51,8 +54,10 @@ def test_a_part_is_what_a_feature_adds_less_what_it_adds_to_similar_sites(model:
         ("hazards_open", 0.8),
         ("gc_credit_score", -0.5),
     ]
-    risk = expit(SLOPE * (-3.0 + 1.0 - 0.5) + INTERCEPT)
-    assert found[0].points == pytest.approx(risk - expit(SLOPE * (-3.0 + 1.0 - 0.5 - 0.8) + INTERCEPT))
+    risk, similar = (expit(SLOPE * (-3.0 + each) + INTERCEPT) for each in (1.0 - 0.5, 0.2))
+    assert [one.points for one in found] == pytest.approx(
+        [(risk - similar) * part / (0.8 - 0.5) for part in (0.8, -0.5)]
+    )
     assert found[0].sentence.zh == "有5条隐患尚未整改"
     assert (found[0].typical, found[1].typical) == (1.0, 70.0)
 
@@ -73,6 +78,54 @@ def test_points_by_family_lead_from_a_similar_sites_risk_to_the_sites_own(
         name: np.sign(part) for name, part in parts.items() if abs(part) > 1e-12
     }
     assert list(found.points) == sorted(found.points, key=lambda name: -abs(found.points[name]))
+
+
+values = st.one_of(st.just(np.nan), st.floats(0.0, 12.0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(values, values), min_size=1, max_size=6), st.integers(0, 3), st.floats(0.1, 3.0))
+def test_features_add_up_to_their_family_and_families_to_the_difference_of_both_risks(
+    drawn: list[tuple[float, float]], most: int, slope: float
+) -> None:
+    head = HeadModel("accident", NAMES, slope, INTERCEPT, scorecard=CARD)
+    model = RiskModel((head,), {"features": list(NAMES), "heads": {"accident": {}}}, "0" * 64)
+    asked = sites([one for one, _ in drawn], [55.0 + 3 * other for _, other in drawn])
+    told = reasons(model, sites([0.0, 2.0] * 20, [70.0, np.nan] * 20))
+    parts = told.parts(asked, "accident")
+    for row, found in enumerate(told.beside_similar(asked, "accident", most)):
+        between = found.risk - found.similar
+        assert found.risk == pytest.approx(model.risks(asked)["risk_accident"].iloc[row])
+        assert sum(found.points.values()) == pytest.approx(between, abs=1e-12)
+        assert parts.points[row].sum() == pytest.approx(between, abs=1e-12)
+        said = sum(one.points for one in found.reasons)
+        assert said + found.raising.points + found.lowering.points == pytest.approx(between, abs=1e-12)
+        assert (
+            len(found.reasons) + found.raising.number + found.lowering.number
+            == (parts.points[row] != 0).sum()
+        )
+        for family in found.points:
+            own = [
+                p
+                for name, p in zip(NAMES, parts.points[row], strict=True)
+                if CATALOGUE.feature(name).family == family
+            ]
+            assert found.points[family] == pytest.approx(sum(own), abs=1e-12)
+        assert all(np.sign(one.points) == np.sign(one.log_odds) for one in found.reasons)
+
+
+@given(st.floats(0.0, 12.0))
+@settings(max_examples=20, deadline=None)
+def test_of_some_features_together_points_are_the_sum_of_their_own(hazards: float) -> None:
+    model = RiskModel(
+        (HeadModel("accident", NAMES, SLOPE, INTERCEPT, scorecard=CARD),),
+        {"features": list(NAMES), "heads": {"accident": {}}},
+        "0" * 64,
+    )
+    told, asked = reasons(model, sites([0.0, 2.0] * 20, [70.0] * 40)), sites([hazards], [62.0])
+    chosen = np.isin(NAMES, ["hazards_open", "gc_credit_score"])[None]
+    together, _ = told.of_some(asked, "accident", chosen)
+    assert together[0] == pytest.approx(told.parts(asked, "accident").points[0, chosen[0]].sum())
 
 
 def test_a_site_is_compared_with_sites_of_its_kind(model: RiskModel) -> None:
@@ -101,16 +154,16 @@ def test_strictness_of_a_team_is_never_a_reason(model: RiskModel) -> None:
     assert reasons(model, sites([0.0] * 40, [70.0] * 40)).of(site, "accident") == [[]]
 
 
-def test_what_is_missing_is_said_to_be_missing(model: RiskModel) -> None:
+def test_what_is_missing_is_said_by_what_missing_means(model: RiskModel) -> None:
     (found,) = reasons(model, sites([0.0] * 40, [80.0] * 40)).of(sites([0.0], [np.nan]), "accident")
-    assert found[0].sentence.zh == "缺少施工单位信用评价，评估不确定性较大"
+    assert found[0].sentence.zh == "施工单位无有效信用评价，属信息不足，较同类项目风险偏高"
     assert found[0].as_json()["value"] is None
-    assert found[0].shown == "–"
+    assert found[0].shown.zh == "–"
 
 
 def test_reasons_are_said_in_one_line(model: RiskModel) -> None:
     (found,) = reasons(model, sites([0.0] * 40, [70.0] * 40)).of(sites([10.0], [60.0]), "accident")
-    assert in_one_line(found).zh == "有10条隐患尚未整改；施工单位信用评价分60，低于同类平均水平"
+    assert in_one_line(found).zh == "有10条隐患尚未整改；施工单位信用评价分60，低于同类项目中位水平"
     assert in_one_line(found, most=1).en == found[0].sentence.en
 
 

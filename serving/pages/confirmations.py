@@ -36,8 +36,9 @@ from serving.pages.paging import Leaf, number_in
 from serving.pages.rendering import page
 from serving.pages.responding import answers_about, message_of
 from serving.plan.plan_tables import as_records
+from serving.reasons.day_reasons import with_head
 from serving.reasons.reasons import in_one_line
-from serving.reasons.sentences import Sentence
+from serving.reasons.value_words import Sentence
 
 ON_A_PAGE = 25
 DECIDED_SHOWN = 50
@@ -145,7 +146,8 @@ def _reasons(state: LiveState, board: Board, sites: pd.DataFrame) -> dict[str, S
     for head in set(heads_of):
         places = [place for place, one in enumerate(heads_of) if one == head]
         for place, reasons in zip(places, told.of(matrix.iloc[places], head, REASONS_TOLD), strict=True):
-            found[ids[place]] = in_one_line(reasons, REASONS_TOLD)
+            said = in_one_line(reasons, REASONS_TOLD)
+            found[ids[place]] = with_head(state.scorer.model, head, said)
     return found
 
 

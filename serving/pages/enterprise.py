@@ -24,7 +24,7 @@ from serving.pages.page import Desk, Page, desk_of
 from serving.pages.rendering import page
 from serving.plan.plan_tables import as_records
 from serving.reasons.day_reasons import title_of
-from serving.reasons.sentences import Sentence
+from serving.reasons.value_words import Sentence
 
 MOST_SITES = 100
 NEWEST = 12

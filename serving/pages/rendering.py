@@ -81,6 +81,15 @@ class Words:
             return f"<{least:g}%"
         return f"{100 * value:.{digits}f}%"
 
+    def points(self, value: float) -> str:
+        """A difference of two probabilities in points, with its sign; small ones with a digit more.
+
+        >>> Words("zh").points(0.0123), Words("en").points(-0.0004)
+        ('+1.23个百分点', '−0.040 points')
+        """
+        shown = f"{100 * value:+.{3 if abs(value) < 0.001 else 2}f}".replace("-", "−")
+        return shown + self.say("个百分点", " points")
+
     def above(self, percentile: Any) -> str:
         """Of how many per cent of the sites a risk is above: never of all of them, for it is one of them itself.
 

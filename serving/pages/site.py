@@ -14,6 +14,8 @@ from data_contracts.code_list import code_list
 from data_contracts.contract import contract
 from data_contracts.errors import NotFound
 from data_contracts.moments import now
+from features.catalogue import Catalogue
+from features.feature import FAMILIES
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
 from serving.fact_rows import key_in_words
@@ -25,8 +27,8 @@ from serving.pages.supposing import offered_changes
 from serving.pages.time_chart import time_chart, waterfall
 from serving.plan.plan_tables import as_records
 from serving.reasons.day_reasons import title_of
-from serving.reasons.reasons import Beside, Reason
-from serving.reasons.sentences import Sentence
+from serving.reasons.reasons import Beside
+from serving.reasons.value_words import Sentence
 
 MONTHS = 24
 LIKE_IT = 5
@@ -79,10 +81,9 @@ def site_content(desk: Desk, key: AccessKey, project_id: str, words: Words) -> d
 
 
 def _head(
-    board: Board, state: LiveState, site: Any, head: str, told: tuple[list[Reason], Beside], *, words: Words
+    board: Board, state: LiveState, site: Any, head: str, found: Beside, *, words: Words
 ) -> dict[str, Any]:
     """One head's risk, where it stands against the colours' cut-offs, and its reasons."""
-    reasons, beside = told
     title, limits = title_of(state.scorer.model, head), board.run.passport["cutoffs"].get(head, {})
     risk = float(getattr(site, f"risk_{head}", np.nan))
     worse = [limit for limit in limits.values() if limit is not None and limit > risk]
@@ -96,34 +97,50 @@ def _head(
         "to_worse": min(worse) - risk if worse else None,
         "to_better": risk - max(better) if better else None,
         "decides": site.fact == f"risk_{head}",
-        "raising": [one for one in reasons if one.log_odds > 0],
-        "lowering": [one for one in reasons if one.log_odds < 0],
-        "waterfall": None if np.isnan(risk) else _waterfall(beside, title, words),
+        "beside": found,
+        "raising": [one for one in found.reasons if one.log_odds > 0],
+        "lowering": [one for one in found.reasons if one.log_odds < 0],
+        "waterfalls": None
+        if np.isnan(risk)
+        else _waterfalls(found, title, state.scorer.index.catalogue, words),
     }
 
 
-def _waterfall(found: Beside, title: Sentence, words: Words) -> str:
-    """From the risk of a similar site to this one's, in points by families of features."""
-    told = words.say(
+def _waterfalls(found: Beside, title: Sentence, catalogue: Catalogue, words: Words) -> tuple[str, str]:
+    """From the risk of a similar site to this one's in points: by families of features, and by features."""
+    families = [
+        (words.say(name, FAMILIES[name].capitalize()), points) for name, points in found.points.items()
+    ]
+    features = [
+        (words.say(one.label_zh, one.label_en), reason.points)
+        for reason in found.reasons
+        for one in [catalogue.feature(reason.feature)]
+    ]
+    features += [
+        (words.say(f"其余{rest.number}项{zh}", f"{rest.number} others that {en}"), rest.points)
+        for rest, zh, en in ((found.raising, "升高", "raise it"), (found.lowering, "降低", "lower it"))
+        if rest.number
+    ]
+    begin = (words.say("同类项目", "Similar sites"), found.similar)
+    end = (words.say("本项目", "This site"), found.risk)
+    by_family = words.say(
         "各类因素与同类项目相比使风险升降的百分点",
         "Points of risk by family of features beside similar sites",
     )
-    return waterfall(
-        list(found.points.items()),
-        (words.say("同类项目", "Similar sites"), found.similar),
-        (words.say("本项目", "This site"), found.risk),
-        f"{words.say(title)}: {told}",
+    by_feature = words.say(
+        "各项因素与同类项目相比使风险升降的百分点", "Points of risk by feature beside similar sites"
+    )
+    return (
+        waterfall(families, begin, end, f"{words.say(title)}: {by_family}"),
+        waterfall(features, begin, end, f"{words.say(title)}: {by_feature}"),
     )
 
 
-def _reasons(state: LiveState, project_id: str, day: pd.Timestamp) -> dict[str, tuple[list[Reason], Beside]]:
-    """By head the reasons of the model in force, and the risk beside similar sites, as of the run's day."""
+def _reasons(state: LiveState, project_id: str, day: pd.Timestamp) -> dict[str, Beside]:
+    """By head the risk beside similar sites and the reasons of the model in force, as of the run's day."""
     matrix = state.scorer.index.matrix([project_id], np.array([day.to_datetime64()]))
     told = state.reasons(day)
-    return {
-        head: (told.of(matrix, head, most=TOLD)[0], told.beside_similar(matrix, head)[0])
-        for head in state.scorer.model.heads
-    }
+    return {head: told.beside_similar(matrix, head, TOLD)[0] for head in state.scorer.model.heads}
 
 
 def _history(

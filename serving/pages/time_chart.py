@@ -11,6 +11,8 @@ from markupsafe import Markup, escape
 from serving.pages.charts import drawing
 
 WIDTH, LEFT, RIGHT, TOP, ROOM, ROW = 720, 70, 14, 14, 150, 22
+LABEL = 200  # of a waterfall, at least
+SMALL = 0.001  # a tenth of a point; what is smaller is told with a digit more
 
 
 def time_chart(
@@ -76,11 +78,17 @@ def _years(begin: pd.Timestamp, end: pd.Timestamp, foot: int, across: Callable[[
     )
 
 
+def _width_of(words: str) -> int:
+    """Room for a label: a Chinese character is twice as wide as a letter."""
+    return 16 + sum(14 if ord(letter) > 0x2E80 else 7 for letter in words)
+
+
 def waterfall(
     parts: Sequence[tuple[str, float]], begin: tuple[str, float], end: tuple[str, float], title: str
 ) -> Markup:
     """From one risk to another by steps in points, each with its words; all from 0 to 1."""
-    row, label, room = 26, 200, 380
+    row, room = 26, 380
+    label = max([LABEL, *(_width_of(name) for name, _ in (begin, *parts, end))])
     heights, at = [], begin[1]
     for _, step in parts:
         heights.append((at, at + step))
@@ -100,7 +108,8 @@ def waterfall(
     drawn = []
     for place, (kind, name, low, high, value) in enumerate(lines):
         left, right, top = across(min(low, high)), across(max(low, high)), row * place
-        sign = f"{100 * value:.2f}%" if kind == "bar" else f"{100 * value:+.2f}"
+        digits = 3 if abs(value) < SMALL else 2
+        sign = f"{100 * value:.2f}%" if kind == "bar" else f"{100 * value:+.{digits}f}".replace("-", "−")
         drawn.append(
             f'<text x="{label - 8}" y="{top + 17}" text-anchor="end">{escape(name)}</text>'
             f'<rect class="{kind}" x="{left:.1f}" y="{top + 4}" width="{max(right - left, 1):.1f}" height="{row - 9}"/>'

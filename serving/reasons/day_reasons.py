@@ -9,8 +9,9 @@ import pandas as pd
 
 from data_contracts.progress import Progress, silent
 from features.fact_index import FactIndex
-from serving.reasons.reasons import Reason, Reasons, Similar, in_one_line
-from serving.reasons.sentences import Sentence
+from serving.reasons.reasons import Reason, Reasons, in_one_line
+from serving.reasons.similar import Similar
+from serving.reasons.value_words import Sentence
 from training.risk_model import RiskModel
 
 REASONS_TOLD = 2
@@ -71,11 +72,16 @@ def in_columns(model: RiskModel, found: Sequence[dict[str, list[Reason]]]) -> pd
 def _line(model: RiskModel, by_head: dict[str, list[Reason]]) -> Sentence:
     parts = []
     for head, reasons in by_head.items():
-        said = in_one_line(reasons, REASONS_TOLD)
+        said = with_head(model, head, in_one_line(reasons, REASONS_TOLD))
         if said.zh:
-            title = title_of(model, head)
-            parts.append(Sentence(f"{title.zh}：{said.zh}", f"{title.en}: {said.en}"))
+            parts.append(said)
     return Sentence(BETWEEN_HEADS.join(one.zh for one in parts), BETWEEN_HEADS.join(one.en for one in parts))
+
+
+def with_head(model: RiskModel, head: str, said: Sentence) -> Sentence:
+    """What is said of a head's risk, with the head named, for a list in which others are told too; nothing of nothing."""
+    title = title_of(model, head)
+    return Sentence(f"{title.zh}：{said.zh}", f"{title.en}: {said.en}") if said.zh else said
 
 
 def title_of(model: RiskModel, head: str) -> Sentence:
