@@ -32,8 +32,7 @@ from serving.live_records import LiveRecords
 from serving.metrics import Metrics
 from serving.pages.application import ADDRESSES as PAGES
 from serving.pages.application import pages_application
-from serving.pages.city_board import Boards
-from serving.pages.firms import Firms
+from serving.pages.city import City
 from serving.pages.page import Desk
 from serving.pages.rendering import refused_page
 from serving.past_states import PastStates
@@ -78,7 +77,13 @@ class RiskScoring:
         past_states = PastStates(store, settings.home, self.live.newest)
         API.state.parts = Parts(self.live, self.ledger, store, past_states, self.slow_work, metrics)
         API.state.door = Doorkeeper(self.keys, BOOK.roles)
-        UI.state.desk = Desk(API.state.parts, API.state.door, Boards(store), Firms(store), settings.home)
+        city = City.of(
+            self.live.state,
+            store,
+            settings.home,
+            is_champion_refused=lambda: self.live.champion.refusal is not None,
+        )
+        API.state.desk = UI.state.desk = Desk(API.state.parts, API.state.door, city)
         self.live.start()
         UI.state.desk.warm()
         self.keys.start()

@@ -50,16 +50,18 @@ class Board:
 class Boards:
     """The board of now; it is made anew when there is a new run, a new decision or a new row of a project."""
 
-    def __init__(self, open_store: Callable[[], RecordStore]) -> None:
-        self._open_store = open_store
-        self._projects = NewestRows(open_store, "projects", CARD)
+    def __init__(
+        self, open_store: Callable[[], RecordStore], clock: Callable[[], pd.Timestamp] = now
+    ) -> None:
+        self._open_store, self._clock = open_store, clock
+        self._projects = NewestRows(open_store, "projects", CARD, clock)
         self._grades: KeptValues[int, pd.DataFrame] = KeptValues(2)
         self._made: tuple[object, Board] | None = None
         self._lock = threading.Lock()
 
     def board(self) -> Board | None:
         """None before the first grading run."""
-        store, today = GradeStore(self._open_store().engine), now().normalize()
+        store, today = GradeStore(self._open_store().engine), self._clock().normalize()
         run = store.newest_run(today.date())
         if run is None:
             return None

@@ -30,6 +30,7 @@ from serving.grading.decisions import (
 )
 from serving.grading.site_grades import PENDING
 from serving.live_state import LiveState
+from serving.pages.city import City
 from serving.pages.city_board import Board
 from serving.pages.page import Desk, Page, desk_of, form_of
 from serving.pages.paging import Leaf, number_in
@@ -92,20 +93,21 @@ class Asked:
 
 async def _confirmations(request: Request) -> Response:
     desk, key, asked = desk_of(request.app), key_asking(), Asked.of(request.query_params)
-    content = await desk.parts.in_thread(lambda: _content(desk, key, asked))
+    content = await desk.parts.in_thread(lambda: confirmations_content(desk.city, key, asked))
     return page(request, "confirmations.html.jinja", asked=asked, what=WHAT, **content)
 
 
-def _content(desk: Desk, key: AccessKey, asked: Asked) -> dict[str, Any]:
-    board = desk.boards.board()
+def confirmations_content(city: City, key: AccessKey, asked: Asked, size: int = ON_A_PAGE) -> dict[str, Any]:
+    """What the page shows, with so many sites on a leaf; `board` is None before the first grading run."""
+    board = city.boards.board()
     if board is None:
         return {"board": None}
     sites = board.seen_by(key)
     waiting = sites[sites["confirmation"] == PENDING]
     chosen = asked.chosen(waiting)
-    leaf = Leaf(len(chosen), asked.number, ON_A_PAGE)
+    leaf = Leaf(len(chosen), asked.number, size)
     shown = chosen.iloc[leaf.part]
-    reasons = _reasons(desk.parts.live.state(), board, shown)
+    reasons = _reasons(city.state(), board, shown)
     return {
         "board": board,
         "leaf": leaf,

@@ -26,6 +26,7 @@ from serving.calls.call import MAY_DECIDE
 from serving.calls.records import take_posted
 from serving.kept_values import KeptValues
 from serving.live_state import LiveState
+from serving.pages.city import City
 from serving.pages.page import Desk, Page, desk_of, form_of
 from serving.pages.paging import Leaf, number_in
 from serving.pages.rendering import page
@@ -37,10 +38,16 @@ _LOOKS: KeptValues[tuple[str, str, int], dict[str, Any]] = KeptValues(64)
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """Of which table the quarantine is shown; nothing: of all."""
 
-    table: str
+    table: str = ""
+    number: int = 1
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Asked:
+        table = query.get("table", "")
+        return cls(table if table in contracts() else "", number_in(query.get("page", "")))
 
     def address(self, **other: Any) -> str:
         """The query of the same list, with other wishes."""
@@ -49,22 +56,23 @@ class _Asked:
 
 
 async def _data(request: Request) -> Response:
-    desk, key, query = desk_of(request.app), key_asking(), request.query_params
+    desk, key, asked = desk_of(request.app), key_asking(), Asked.of(request.query_params)
+    content = await desk.parts.in_thread(lambda: data_content(desk.city, key, asked))
+    return page(request, "data.html.jinja", asked=asked, **content)
 
-    def content() -> dict[str, Any]:
-        store, state = desk.parts.open_store(), desk.parts.live.state()
-        rows = _quarantined(store, state, key, query.get("table", ""))
-        leaf = Leaf(len(rows), number_in(query.get("page", "")), ON_A_PAGE)
-        return {
-            "tables": table_looks(store),
-            "store_version": state.store_version,
-            "rows": rows[leaf.part],
-            "leaf": leaf,
-            "asked": _Asked(query.get("table", "")),
-            "names": {name: (one.title_zh, name) for name, one in contracts().items()},
-        }
 
-    return page(request, "data.html.jinja", **await desk.parts.in_thread(content))
+def data_content(city: City, key: AccessKey, asked: Asked, size: int = ON_A_PAGE) -> dict[str, Any]:
+    """What the page shows: every table, and the rows in quarantine that the key may see, so many on a leaf."""
+    store, state = city.open_store(), city.state()
+    rows = _quarantined(store, state, key, asked.table)
+    leaf = Leaf(len(rows), asked.number, size)
+    return {
+        "tables": table_looks(store),
+        "store_version": state.store_version,
+        "rows": rows[leaf.part],
+        "leaf": leaf,
+        "names": {name: (one.title_zh, name) for name, one in contracts().items()},
+    }
 
 
 def table_looks(store: RecordStore) -> list[dict[str, Any]]:
@@ -143,7 +151,7 @@ async def _quarantine_file(request: Request) -> Response:
     desk, key, table = desk_of(request.app), key_asking(), request.query_params.get("table", "")
 
     def made() -> str:
-        rows = _quarantined(desk.parts.open_store(), desk.parts.live.state(), key, table)
+        rows = _quarantined(desk.city.open_store(), desk.city.state(), key, table)
         told = [
             {
                 "table": row["table"], "source": row["source"], "row": row["row_number"], "column": fault["column"],
@@ -178,7 +186,7 @@ async def _correct(request: Request) -> Response:
     if not told:
         raise InvalidInput(zh="一个字段也没有填。", en="No field is filled in.", field="row")
     body = json.dumps({"rows": [told], "source": "corrected on the page"}).encode()
-    store = desk.parts.open_store()
+    store = desk.city.open_store()
     taken = await desk.parts.in_writing_thread(lambda: take_posted(store, key, table, body))
     shown = row | {"cells": cells}
     return page(request, "quarantined.html.jinja", row=shown, taken=taken, contract=table)
@@ -186,7 +194,7 @@ async def _correct(request: Request) -> Response:
 
 def _wanted(desk: Desk, key: AccessKey, asked: str) -> dict[str, Any]:
     table = asked.partition(".")[0]
-    for row in _quarantined(desk.parts.open_store(), desk.parts.live.state(), key, table):
+    for row in _quarantined(desk.city.open_store(), desk.city.state(), key, table):
         if row["id"] == asked:
             return row
     raise NotFound(

@@ -12,15 +12,15 @@ from starlette.responses import Response
 
 from data_contracts.contract import contract
 from data_contracts.errors import NotFound
-from data_contracts.moments import now
 from features.catalogue import Catalogue
 from features.firm_record import firm_record
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
 from serving.grading.colours import RANK
 from serving.live_state import LiveState
+from serving.pages.city import City
 from serving.pages.enterprises import roles_by
-from serving.pages.page import Desk, Page, desk_of
+from serving.pages.page import Page, desk_of
 from serving.pages.rendering import page
 from serving.plan.plan_tables import as_records
 from serving.reasons.day_reasons import title_of
@@ -35,25 +35,25 @@ RECORD = ("violations", "accidents", "leader_points", "orders")
 
 async def _enterprise(request: Request) -> Response:
     desk, key, enterprise_id = desk_of(request.app), key_asking(), request.path_params["enterprise_id"]
-    content = await desk.parts.in_thread(lambda: firm_content(desk, key, enterprise_id))
+    content = await desk.parts.in_thread(lambda: firm_content(desk.city, key, enterprise_id))
     return page(request, "enterprise.html.jinja", **content)
 
 
-def firm_content(desk: Desk, key: AccessKey, enterprise_id: str) -> dict[str, Any]:
+def firm_content(city: City, key: AccessKey, enterprise_id: str) -> dict[str, Any]:
     """What the page shows; NotFound for a firm that has no active site within the key's scope."""
-    board = desk.boards.board()
+    board = city.boards.board()
     if board is None:
         raise _no_firm()
-    there, seen = desk.firms.among(board.sites), board.seen_by(key)
+    there, seen = city.firms.among(board.sites), board.seen_by(key)
     mine = there[there["enterprise_id"] == enterprise_id]
     sites = seen[seen["project_id"].isin(mine["project_id"])]
     if sites.empty:
         raise _no_firm()
-    state, day = desk.parts.live.state(), pd.Timestamp(board.run.day)
+    state, day = city.state(), pd.Timestamp(board.run.day)
     mine = mine[mine["project_id"].isin(sites["project_id"])]
     shown = _in_order(sites).head(MOST_SITES)
     through = _through(state, shown["project_id"].tolist(), mine, day)
-    cards = desk.firms.cards()
+    cards = city.firms.cards()
     known = as_records(cards.loc[[enterprise_id]])[0] if enterprise_id in cards.index else {}
     return {
         "board": board,
@@ -62,8 +62,8 @@ def firm_content(desk: Desk, key: AccessKey, enterprise_id: str) -> dict[str, An
         "roles": roles_by(mine, "project_id"),
         "found": len(sites),
         "counts": sites["colour"].value_counts().to_dict(),
-        "credit": as_records(desk.firms.credit_of(enterprise_id)),
-        "record": _record(desk, state, key, enterprise_id),
+        "credit": as_records(city.firms.credit_of(enterprise_id)),
+        "record": _record(city, state, key, enterprise_id),
         "through": through,
         "names": {head: title_of(state.scorer.model, head) for head in state.scorer.model.heads},
         "day": day,
@@ -77,17 +77,17 @@ def _in_order(sites: pd.DataFrame) -> pd.DataFrame:
     return ranked.sort_values(["rank_", second, "project_id"], ascending=[False, False, True])
 
 
-def _record(desk: Desk, state: LiveState, key: AccessKey, enterprise_id: str) -> dict[str, dict[str, Any]]:
+def _record(city: City, state: LiveState, key: AccessKey, enterprise_id: str) -> dict[str, dict[str, Any]]:
     """By table how many facts are on file, how many of the last year, and the newest.
 
     Those of projects beyond the key's scope are not among them.
     """
-    parties = desk.firms.parties.rows()
+    moment, parties = city.clock(), city.firms.parties.rows()
     held = set(parties.loc[parties["enterprise_id"] == enterprise_id, "role"])
     roles = sorted(held & _roles_read(state.scorer.index.catalogue))
-    rows = firm_record(state.scorer.index.city, RECORD, enterprise_id, roles, now())
+    rows = firm_record(state.scorer.index.city, RECORD, enterprise_id, roles, moment)
     return {
-        name: _newest(_within(facts, state, key), str(contract(name).happened))
+        name: _newest(_within(facts, state, key), str(contract(name).happened), moment)
         for name, facts in rows.items()
     }
 
@@ -97,9 +97,9 @@ def _within(rows: pd.DataFrame, state: LiveState, key: AccessKey) -> pd.DataFram
     return rows[rows["project_id"].map(reached, na_action="ignore").fillna(True).astype(bool)]
 
 
-def _newest(rows: pd.DataFrame, happened: str) -> dict[str, Any]:
+def _newest(rows: pd.DataFrame, happened: str, moment: pd.Timestamp) -> dict[str, Any]:
     newest = rows.sort_values(happened, ascending=False, kind="stable")
-    recent = int((newest[happened] > now() - A_YEAR).sum())
+    recent = int((newest[happened] > moment - A_YEAR).sum())
     return {"count": len(rows), "recent": recent, "rows": as_records(newest.head(NEWEST))}
 
 

@@ -13,11 +13,14 @@ from starlette.responses import Response
 
 from data_contracts.code_list import code_list
 from serving.access.doorkeeper import key_asking
+from serving.access.keys import AccessKey
+from serving.pages.city import City
 from serving.pages.page import Page, desk_of
 from serving.pages.paging import Leaf, number_in
 from serving.pages.rendering import page
 from serving.plan.plan_tables import as_records
 
+ON_A_PAGE = 50
 SORTS = {
     "colour": ("红、橙多者在前", "Most reds and oranges"),
     "sites": ("在建项目多者在前", "Most active sites"),
@@ -93,32 +96,32 @@ def roles_by(rows: pd.DataFrame, column: str) -> dict[str, list[str]]:
 
 async def _enterprises(request: Request) -> Response:
     desk, key, asked = desk_of(request.app), key_asking(), Asked.of(request.query_params)
-
-    def content() -> dict[str, Any]:
-        board = desk.boards.board()
-        if board is None:
-            return {"board": None}
-        there = desk.firms.among(board.sites)
-        if not key.reaches_whole_city:
-            there = there[there["project_id"].isin(board.seen_by(key)["project_id"])]
-        firms = firms_on(there, desk.firms.cards(), asked.role)
-        chosen = asked.chosen(firms)
-        leaf = Leaf(len(chosen), asked.number)
-        shown = chosen.iloc[leaf.part]
-        roles = roles_by(there[there["enterprise_id"].isin(shown["enterprise_id"])], "enterprise_id")
-        known = set(firms["kind"].dropna())
-        return {
-            "board": board,
-            "rows": as_records(shown),
-            "roles_of": roles,
-            "leaf": leaf,
-            "total": len(firms),
-            "kinds": [one for one in code_list("enterprise_kinds").codes if one in known],
-        }
-
+    content = await desk.parts.in_thread(lambda: firms_content(desk.city, key, asked))
     roles = list(code_list("roles").codes)
-    told = await desk.parts.in_thread(content)
-    return page(request, "enterprises.html.jinja", asked=asked, sorts=SORTS, roles=roles, **told)
+    return page(request, "enterprises.html.jinja", asked=asked, sorts=SORTS, roles=roles, **content)
+
+
+def firms_content(city: City, key: AccessKey, asked: Asked, size: int = ON_A_PAGE) -> dict[str, Any]:
+    """What the page shows, with so many firms on a leaf; `board` is None before the first grading run."""
+    board = city.boards.board()
+    if board is None:
+        return {"board": None}
+    there = city.firms.among(board.sites)
+    if not key.reaches_whole_city:
+        there = there[there["project_id"].isin(board.seen_by(key)["project_id"])]
+    firms = firms_on(there, city.firms.cards(), asked.role)
+    chosen = asked.chosen(firms)
+    leaf = Leaf(len(chosen), asked.number, size)
+    shown = chosen.iloc[leaf.part]
+    known = set(firms["kind"].dropna())
+    return {
+        "board": board,
+        "rows": as_records(shown),
+        "roles_of": roles_by(there[there["enterprise_id"].isin(shown["enterprise_id"])], "enterprise_id"),
+        "leaf": leaf,
+        "total": len(firms),
+        "kinds": [one for one in code_list("enterprise_kinds").codes if one in known],
+    }
 
 
 PAGES = (Page("/enterprises", _enterprises),)

@@ -40,13 +40,19 @@ class _Made:
 class Firms:
     """Rows are read anew where their tables have changed; what is made from them, on a new day, too."""
 
-    def __init__(self, open_store: Callable[[], RecordStore]) -> None:
-        self.parties = NewestRows(open_store, "project_parties", ("role", "valid_from", "valid_to"))
+    def __init__(
+        self, open_store: Callable[[], RecordStore], clock: Callable[[], pd.Timestamp] = now
+    ) -> None:
+        self._clock = clock
+        self.parties = NewestRows(open_store, "project_parties", ("role", "valid_from", "valid_to"), clock)
         self.enterprises = NewestRows(
-            open_store, "enterprises", ("name", "kind", "qualification_grade", "safety_licence_until")
+            open_store,
+            "enterprises",
+            ("name", "kind", "qualification_grade", "safety_licence_until"),
+            clock,
         )
         self._credit = NewestRows(
-            open_store, "credit_records", ("score", "grade", "valid_until", "repaired_at")
+            open_store, "credit_records", ("score", "grade", "valid_until", "repaired_at"), clock
         )
         self._there, self._among, self._cards = _Made(), _Made(), _Made()
 
@@ -55,7 +61,7 @@ class Firms:
 
         Of several firms in a role the one that joined last holds it: features of the role speak of that one.
         """
-        rows, today = self.parties.rows(), now().normalize()
+        rows, today = self.parties.rows(), self._clock().normalize()
         return self._there.of((rows,), today, lambda: _there(rows, today))
 
     def among(self, sites: pd.DataFrame) -> pd.DataFrame:
@@ -63,7 +69,7 @@ class Firms:
         there = self.on_sites()
         return self._among.of(
             (there, sites),
-            now().normalize(),
+            self._clock().normalize(),
             lambda: there.merge(sites[["project_id", "colour"]], on="project_id"),
         )
 
@@ -73,10 +79,10 @@ class Firms:
         Of the schemes in the order of their list the first of which the firm has a record that counts today: `scheme_id`,
         `score`, `grade`, `valid_until`; all missing where there is none: insufficient information, not bad credit.
         """
-        firms, credit, today = self.enterprises.rows(), self._credit.rows(), now().normalize()
+        firms, credit, today = self.enterprises.rows(), self._credit.rows(), self._clock().normalize()
 
         def made() -> pd.DataFrame:
-            first = _first_scheme(valid_credit(credit, today))
+            first = _first_scheme(valid_credit(credit, self._clock()))
             return firms.set_index("enterprise_id").join(first, how="outer")
 
         return self._cards.of((firms, credit), today, made)
@@ -86,13 +92,13 @@ class Firms:
 
         VALID, EXPIRED (also where a newer one of the scheme has taken its place), REPAIRED, or TO_COME.
         """
-        credit, today = self._credit.rows(), now().normalize()
+        credit, today = self._credit.rows(), self._clock().normalize()
         mine = credit[credit["enterprise_id"] == enterprise_id]
-        counts = mine.index.isin(valid_credit(mine, today).index)
+        counts = mine.index.isin(valid_credit(mine, self._clock()).index)
         state = np.select(
             [
                 counts,
-                mine["repaired_at"].notna() & (mine["repaired_at"] <= now()),
+                mine["repaired_at"].notna() & (mine["repaired_at"] <= self._clock()),
                 mine["effective_from"] > today,
             ],
             ["VALID", "REPAIRED", "TO_COME"],
@@ -101,9 +107,10 @@ class Firms:
         return mine.assign(state=state).sort_values("effective_from", ascending=False, kind="stable")
 
 
-def valid_credit(credit: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
-    """The records that count on a day: of each firm and scheme the newest not repaired, if it has not run out (建市〔2017〕241号)."""
-    stands = credit["repaired_at"].isna() | (credit["repaired_at"] > now())
+def valid_credit(credit: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
+    """The records that count at a moment: of each firm and scheme the newest not repaired, if it has not run out (建市〔2017〕241号)."""
+    today = moment.normalize()
+    stands = credit["repaired_at"].isna() | (credit["repaired_at"] > moment)
     begun = credit[stands & (credit["effective_from"] <= today)]
     newest = begun.sort_values("effective_from", kind="stable").drop_duplicates(
         ["enterprise_id", "scheme_id"], keep="last"

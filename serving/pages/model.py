@@ -10,11 +10,11 @@ import pandas as pd
 from starlette.requests import Request
 from starlette.responses import Response
 
-from data_contracts.moments import now
 from serving.kept_values import KeptValues
 from serving.live_state import LiveState
 from serving.pages.charts import bars
-from serving.pages.page import Desk, Page, desk_of
+from serving.pages.city import City
+from serving.pages.page import Page, desk_of
 from serving.pages.rendering import Words, language_of, page
 from serving.reasons.day_reasons import title_of
 
@@ -56,40 +56,55 @@ _SUMMARIES: KeptValues[tuple[str, pd.Timestamp], dict[str, dict[str, float]]] = 
 
 async def _model(request: Request) -> Response:
     desk, words = desk_of(request.app), Words(language_of(request))
-    content = await desk.parts.in_thread(lambda: _content(desk, words))
-    return page(request, "model.html.jinja", **content)
+    content = await desk.parts.in_thread(lambda: model_content(desk.city))
+    return page(request, "model.html.jinja", **content, **model_drawings(content, words))
 
 
-def _content(desk: Desk, words: Words) -> dict[str, Any]:
-    state, board = desk.parts.live.state(), desk.boards.board()
+def model_content(city: City) -> dict[str, Any]:
+    """What the page shows of the model in force; it is of the whole city, whatever the key."""
+    state, board = city.state(), city.boards.board()
     model, passport = state.scorer.model, state.scorer.model.passport
-    strongest = city_summary(state)
+    strongest = city_summary(state, city.clock().normalize())
     return {
         "model": model,
         "passport": passport,
         "catalogue": state.scorer.index.catalogue,
         "run": None if board is None else board.run,
-        "refused": desk.parts.live.champion.refusal is not None,
+        "refused": city.is_champion_refused(),
         "heads": [
-            _head(state, head, passport["heads"][head], strongest.get(head, {}), words)
-            for head in model.heads
+            _head(state, head, passport["heads"][head], strongest.get(head, {})) for head in model.heads
         ],
         "not_for": NOT_FOR,
         "rules": RULES,
     }
 
 
+def model_drawings(content: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    """The plots of the page: by head the features that move the city's sites most."""
+    return {
+        "strongest_bars": {
+            head["name"]: bars(
+                [(words.say(one.label_zh, one.label_en), size) for one, size in head["strongest"]],
+                words.say(
+                    f"{head['title'].zh}：全市在建工地上影响最大的特征",
+                    f"{head['title'].en}: features that move the city's sites most",
+                ),
+            )
+            for head in content["heads"]
+            if head["strongest"]
+        }
+    }
+
+
 def _head(
-    state: LiveState, name: str, head: Mapping[str, Any], strongest: Mapping[str, float], words: Words
+    state: LiveState, name: str, head: Mapping[str, Any], strongest: Mapping[str, float]
 ) -> dict[str, Any]:
     metrics, definition = head.get("metrics") or {}, head.get("definition") or {}
     contenders, judged = metrics.get("contenders", {}), metrics.get("judged")
     catalogue = state.scorer.index.catalogue
-    labels = [(catalogue.feature(one), size) for one, size in list(strongest.items())[:STRONGEST]]
-    title = title_of(state.scorer.model, name)
     return {
         "name": name,
-        "title": title,
+        "title": title_of(state.scorer.model, name),
         "definition": definition,
         "metrics": metrics,
         "own": contenders.get(judged),
@@ -101,16 +116,7 @@ def _head(
             key: _slice(rows) for key, rows in (metrics.get("slices") or {}).items() if key in SLICES and rows
         },
         "slice_titles": SLICES,
-        "strongest": bars(
-            [(words.say(feature.label_zh, feature.label_en), size) for feature, size in labels],
-            words.say(
-                f"{title.zh}：全市在建工地上影响最大的特征",
-                f"{title.en}: features that move the city's sites most",
-            ),
-        )
-        if labels
-        else None,
-        "strongest_rows": labels,
+        "strongest": [(catalogue.feature(one), size) for one, size in strongest.items()],
     }
 
 
@@ -125,10 +131,9 @@ def _slice(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(counted, key=off, reverse=True)[:12]
 
 
-def city_summary(state: LiveState) -> dict[str, dict[str, float]]:
-    """By head the mean size of what each feature adds to the log-odds (SHAP) over today's active sites, largest first."""
-    day, model = now().normalize(), state.scorer.model
-    return _SUMMARIES.value((model.version, day), lambda: _summary(state, day))
+def city_summary(state: LiveState, day: pd.Timestamp) -> dict[str, dict[str, float]]:
+    """By head the mean size of what each feature adds to the log-odds (SHAP) over the day's active sites, largest first."""
+    return _SUMMARIES.value((state.scorer.model.version, day), lambda: _summary(state, day))
 
 
 def _summary(state: LiveState, day: pd.Timestamp) -> dict[str, dict[str, float]]:

@@ -18,8 +18,15 @@ from data_contracts.store_tables import store_table
 class NewestRows:
     """Rows of one table, read again only when the table has changed."""
 
-    def __init__(self, open_store: Callable[[], RecordStore], table: str, columns: Sequence[str]) -> None:
+    def __init__(
+        self,
+        open_store: Callable[[], RecordStore],
+        table: str,
+        columns: Sequence[str],
+        clock: Callable[[], pd.Timestamp] = now,
+    ) -> None:
         self._open_store, self._contract, self._columns = open_store, contract(table), tuple(columns)
+        self._clock = clock
         self._read: tuple[int, pd.DataFrame] | None = None
         self._lock = threading.Lock()
 
@@ -42,7 +49,7 @@ class NewestRows:
         names = dict.fromkeys((*self._contract.key, *self._columns))
         extra = ("recorded_at", "store_version", "withdrawn_at")
         asked = sa.select(*(table.c[name] for name in names), *(table.c[name] for name in extra))
-        rows = pd.read_sql(asked.where(table.c.recorded_at <= now().to_pydatetime()), connection)
+        rows = pd.read_sql(asked.where(table.c.recorded_at <= self._clock().to_pydatetime()), connection)
         rows = rows.sort_values(["recorded_at", "store_version"], kind="stable")
         rows = rows.drop_duplicates(list(self._contract.key), keep="last")
         newest = rows[rows["withdrawn_at"].isna()][list(names)].reset_index(drop=True)

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pandas as pd
@@ -23,8 +22,7 @@ from serving.address_book import Address
 from serving.calls.call import MAY_REPORT
 from serving.calls.parts import Parts
 from serving.http_errors import NotReady
-from serving.pages.city_board import Boards
-from serving.pages.firms import Firms
+from serving.pages.city import City
 from serving.request_log import fault_of, request_log
 
 MOST_FIELDS = 200
@@ -53,13 +51,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Desk:
-    """What pages work with: the parts of the service, its door, and the city as the last grading run left it."""
+    """What pages work with: the parts of the service, its door, and the city."""
 
     parts: Parts
     door: Doorkeeper
-    boards: Boards
-    firms: Firms
-    home: Path
+    city: City
 
     def warm(self) -> None:
         """Make what the first visitor would wait for, in a thread of its own, once the service is ready."""
@@ -69,11 +65,11 @@ class Desk:
         while self.parts.live.not_ready():
             time.sleep(WARM_EVERY_S)
         try:
-            state, board = self.parts.live.state(), self.boards.board()
+            state, board = self.city.state(), self.city.boards.board()
             if board and len(board.sites):
                 state.reasons(pd.Timestamp(board.run.day))
-                self.firms.among(board.sites)
-            self.firms.cards()
+                self.city.firms.among(board.sites)
+            self.city.firms.cards()
         except Exception as error:
             request_log().warning("pages not warmed", **fault_of(error))
 

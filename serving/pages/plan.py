@@ -15,12 +15,12 @@ from starlette.responses import Response
 
 from data_contracts.code_list import code_list
 from data_contracts.errors import NotFound
-from data_contracts.moments import now
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
 from serving.kept_values import KeptValues
 from serving.live_state import LiveState
-from serving.pages.page import Desk, Page, desk_of
+from serving.pages.city import City
+from serving.pages.page import Page, desk_of
 from serving.pages.rendering import page
 from serving.plan.kept_plans import kept_numbers, kept_path
 from serving.plan.plan_files import ENDINGS, read_plan, write_plan
@@ -42,21 +42,21 @@ _READ: KeptValues[tuple[Path, int], WeeklyPlan] = KeptValues(8)
 
 async def _plan(request: Request) -> Response:
     desk, key, query = desk_of(request.app), key_asking(), request.query_params
-    content = await desk.parts.in_thread(lambda: plan_content(desk, key, query))
+    content = await desk.parts.in_thread(lambda: plan_content(desk.city, key, query))
     return page(request, "plan.html.jinja", **content)
 
 
-def plan_content(desk: Desk, key: AccessKey, query: Mapping[str, str]) -> dict[str, Any]:
+def plan_content(city: City, key: AccessKey, query: Mapping[str, str]) -> dict[str, Any]:
     """What the page shows: the plan that is meant, by agency, day and team."""
-    kept, this_week = kept_numbers(desk.home / PLANS), week_named(now())
+    kept, this_week = kept_numbers(city.home / PLANS), week_named(city.clock())
     if not kept:
         return {"week": None, "this_week": this_week}
     asked = query.get("week", "")
     week = asked if asked in kept else this_week if this_week in kept else next(iter(kept))
     told = query.get("version", "")
     number = int(told) if told.isascii() and told.isdigit() and int(told) in kept[week] else kept[week][0]
-    plan = seen_plan(_read(kept_path(desk.home / PLANS, week, number)), desk.parts.live.state(), key)
-    sites = _sites(desk, plan)
+    plan = seen_plan(_read(kept_path(city.home / PLANS, week, number)), city.state(), key)
+    sites = _sites(city, plan)
     wanted = {name: query.get(name, "").strip()[:100] for name in ("agency", "district", "q")}
     visits, left_out, alerts = (
         _wanted(rows, sites, **wanted) for rows in (plan.visits, plan.left_out, plan.alerts)
@@ -81,7 +81,7 @@ def plan_content(desk: Desk, key: AccessKey, query: Mapping[str, str]) -> dict[s
         "left_out": as_records(shown),
         "all_left_out": len(left_out),
         "alerts": [as_records(rows) for _, rows in alerts.groupby("code", sort=False)],
-        "works": _labels(desk, {one for works in alerts["works"] for one in str(works).split(";")}),
+        "works": _labels(city, {one for works in alerts["works"] for one in str(works).split(";")}),
     }
 
 
@@ -120,9 +120,9 @@ def _read(path: Path) -> WeeklyPlan:
     return _READ.value((path, path.stat().st_mtime_ns), lambda: read_plan(path))
 
 
-def _sites(desk: Desk, plan: WeeklyPlan) -> pd.DataFrame:
+def _sites(city: City, plan: WeeklyPlan) -> pd.DataFrame:
     """Name and district of the projects of the plan that are active now, by project_id."""
-    board = desk.boards.board()
+    board = city.boards.board()
     if board is None:
         return pd.DataFrame(columns=["name", "district"], index=pd.Index([], name="project_id"), dtype="str")
     named = pd.concat([rows["project_id"] for rows in (plan.visits, plan.left_out, plan.alerts)])
@@ -149,23 +149,24 @@ def _wanted(rows: pd.DataFrame, sites: pd.DataFrame, *, agency: str, district: s
     return rows[mask]
 
 
-def _labels(desk: Desk, names: set[str]) -> dict[str, tuple[str, str]]:
+def _labels(city: City, names: set[str]) -> dict[str, tuple[str, str]]:
     """What the works of an alert are called: they are features of the catalogue."""
-    catalogue = desk.parts.live.state().scorer.index.catalogue
+    catalogue = city.state().scorer.index.catalogue
     return {one.name: (one.label_zh, one.label_en) for one in catalogue.features if one.name in names}
 
 
 async def _file(request: Request) -> Response:
     """A kept plan as a file, within the key's scope."""
     desk, key = desk_of(request.app), key_asking()
+    city = desk.city
     ending, week = f".{request.path_params['kind']}", request.path_params["week"]
     told = request.path_params["number"]
     number = int(told) if told.isascii() and told.isdigit() and len(told) < 7 else 0
 
     def made() -> bytes:
-        if ending not in ENDINGS or number not in kept_numbers(desk.home / PLANS).get(week, []):
+        if ending not in ENDINGS or number not in kept_numbers(city.home / PLANS).get(week, []):
             raise NotFound(zh="没有这份检查计划。", en="There is no such plan.", field="week")
-        plan = seen_plan(_read(kept_path(desk.home / PLANS, week, number)), desk.parts.live.state(), key)
+        plan = seen_plan(_read(kept_path(city.home / PLANS, week, number)), city.state(), key)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"plan{ending}"
             write_plan(plan, path)

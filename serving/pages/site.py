@@ -13,15 +13,15 @@ from starlette.responses import Response
 from data_contracts.code_list import code_list
 from data_contracts.contract import contract
 from data_contracts.errors import NotFound
-from data_contracts.moments import now
 from features.catalogue import Catalogue
 from features.feature import FAMILIES
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
 from serving.fact_rows import key_in_words
 from serving.live_state import LiveState
+from serving.pages.city import City
 from serving.pages.city_board import Board
-from serving.pages.page import Desk, Page, desk_of
+from serving.pages.page import Page, desk_of
 from serving.pages.rendering import Words, language_of, page
 from serving.pages.supposing import offered_changes
 from serving.pages.time_chart import time_chart, waterfall
@@ -34,6 +34,12 @@ MONTHS = 24
 LIKE_IT = 5
 TOLD = 6
 RECORDS = ("inspections", "violations", "orders", "accidents", "defects")
+MARKED = {
+    "inspections": ("检查", "Visits"),
+    "violations": ("违规", "Violations"),
+    "orders": ("指令", "Orders"),
+    "accidents": ("事故", "Accidents"),
+}
 MOST_FACTS = 50
 
 
@@ -49,30 +55,30 @@ async def _sheet(request: Request) -> Response:
 async def _shown(request: Request, template: str) -> Response:
     desk, key, words = desk_of(request.app), key_asking(), Words(language_of(request))
     project_id = request.path_params["project_id"]
-    content = await desk.parts.in_thread(lambda: site_content(desk, key, project_id, words))
-    return page(request, template, said=request.query_params.get("said"), **content)
+    content = await desk.parts.in_thread(lambda: site_content(desk.city, key, project_id))
+    said = request.query_params.get("said")
+    drawings = site_drawings(content, desk.city.state().scorer.index.catalogue, words)
+    return page(request, template, said=said, **content, **drawings)
 
 
-def site_content(desk: Desk, key: AccessKey, project_id: str, words: Words) -> dict[str, Any]:
+def site_content(city: City, key: AccessKey, project_id: str) -> dict[str, Any]:
     """What the page and the sheet show; NotFound for a site that is not on file or beyond the key's scope."""
-    board, state = desk.boards.board(), desk.parts.live.state()
+    board, state = city.boards.board(), city.state()
     if board is None or not state.jurisdictions.reached(key, project_id):
         raise _no_site()
     found = board.sites[board.sites["project_id"] == project_id]
     if found.empty:
         raise _no_site()
     site, day = next(found.itertuples(index=False)), pd.Timestamp(board.run.day)
-    told, moment = _reasons(state, project_id, day), now()
+    told, moment = _reasons(state, project_id, day), city.clock()
     rows = state.scorer.index.on_file((*RECORDS, "project_parties"), project_id, moment)
     return {
         "board": board,
         "site": site,
         "day": day,
-        "heads": [
-            _head(board, state, site, head, told[head], words=words) for head in state.scorer.model.heads
-        ],
+        "heads": [_head(board, state, site, head, told[head]) for head in state.scorer.model.heads],
         "other_model": state.scorer.model.version != board.run.passport["model_version"],
-        "history": _history(state, project_id, board, rows, words),
+        "history": _history(state, project_id, board, rows),
         "records": _newest(rows),
         "alike": _alike(board.seen_by(key), site),
         "parties": _parties(rows["project_parties"], moment),
@@ -81,7 +87,7 @@ def site_content(desk: Desk, key: AccessKey, project_id: str, words: Words) -> d
 
 
 def _head(
-    board: Board, state: LiveState, site: Any, head: str, found: Beside, *, words: Words
+    board: Board, state: LiveState, site: Any, head: str, found: Beside
 ) -> dict[str, Any]:
     """One head's risk, where it stands against the colours' cut-offs, and its reasons."""
     title, limits = title_of(state.scorer.model, head), board.run.passport["cutoffs"].get(head, {})
@@ -100,9 +106,19 @@ def _head(
         "beside": found,
         "raising": [one for one in found.reasons if one.log_odds > 0],
         "lowering": [one for one in found.reasons if one.log_odds < 0],
-        "waterfalls": None
-        if np.isnan(risk)
-        else _waterfalls(found, title, state.scorer.index.catalogue, words),
+    }
+
+
+def site_drawings(content: Mapping[str, Any], catalogue: Catalogue, words: Words) -> dict[str, Any]:
+    """The plots of the page: two waterfalls a head that has a risk, by its name, and the risk over time."""
+    heads, history = content["heads"], content["history"]
+    return {
+        "waterfalls": {
+            one["name"]: _waterfalls(one["beside"], one["title"], catalogue, words)
+            for one in heads
+            if not np.isnan(one["risk"])
+        },
+        "history_drawing": None if history is None else _over_time(history, words),
     }
 
 
@@ -144,7 +160,7 @@ def _reasons(state: LiveState, project_id: str, day: pd.Timestamp) -> dict[str, 
 
 
 def _history(
-    state: LiveState, project_id: str, board: Board, rows: Mapping[str, pd.DataFrame], words: Words
+    state: LiveState, project_id: str, board: Board, rows: Mapping[str, pd.DataFrame]
 ) -> dict[str, Any] | None:
     """The risk of an accident (or of the first head) on the first of each month and today."""
     day = pd.Timestamp(board.run.day)
@@ -156,20 +172,21 @@ def _history(
     risk = pd.Series(scores.risks[head], index=moments)
     if risk.notna().sum() < 2:
         return None
-    names = {
-        "inspections": words.say("检查", "Visits"), "violations": words.say("违规", "Violations"),
-        "orders": words.say("指令", "Orders"), "accidents": words.say("事故", "Accidents"),
-    }  # fmt: skip
-    marks = {name: list(rows[table][contract(table).happened].dropna()) for table, name in names.items()}
-    title = title_of(state.scorer.model, head)
     limits = {name: limit for name, limit in board.run.passport["cutoffs"].get(head, {}).items() if limit}
     return {
-        "title": title,
-        "drawing": time_chart(
-            risk, marks, words.say(f"{title.zh}随时间的变化", f"{title.en} over time"), limits
-        ),
+        "title": title_of(state.scorer.model, head),
+        "risk": risk,
+        "marks": {table: list(rows[table][contract(table).happened].dropna()) for table in MARKED},
+        "limits": limits,
         "rows": [(moment, value) for moment, value in risk.items() if not np.isnan(value)],
     }
+
+
+def _over_time(history: Mapping[str, Any], words: Words) -> str:
+    title, names = history["title"], {table: words.say(*told) for table, told in MARKED.items()}
+    marks = {names[table]: days for table, days in history["marks"].items()}
+    told = words.say(f"{title.zh}随时间的变化", f"{title.en} over time")
+    return time_chart(history["risk"], marks, told, history["limits"])
 
 
 def _newest(rows: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
@@ -202,24 +219,26 @@ async def _facts(request: Request) -> Response:
     """The records behind the value of one feature."""
     desk, key = desk_of(request.app), key_asking()
     project_id, name = request.path_params["project_id"], request.path_params["feature"]
+    content = await desk.parts.in_thread(lambda: facts_content(desk.city, key, project_id, name))
+    return page(request, "facts.html.jinja", **content)
 
-    def content() -> dict[str, Any]:
-        board, state = desk.boards.board(), desk.parts.live.state()
-        if board is None or not state.jurisdictions.reached(key, project_id):
-            raise _no_site()
-        index, day = state.scorer.index, pd.Timestamp(board.run.day)
-        feature = index.catalogue.feature(name)
-        facts = index.facts_behind(name, project_id, day)
-        return {
-            "project_id": project_id,
-            "feature": feature,
-            "value": float(index.cells([name], [project_id], [day.to_datetime64()])[0, 0]),
-            "day": day,
-            "facts": [(fact, key_in_words(fact.key)) for fact in facts[:MOST_FACTS]],
-            "more": max(0, len(facts) - MOST_FACTS),
-        }
 
-    return page(request, "facts.html.jinja", **await desk.parts.in_thread(content))
+def facts_content(city: City, key: AccessKey, project_id: str, name: str) -> dict[str, Any]:
+    """What the page shows; NotFound for a site beyond the key's scope and for a name that is no feature."""
+    board, state = city.boards.board(), city.state()
+    if board is None or not state.jurisdictions.reached(key, project_id):
+        raise _no_site()
+    index, day = state.scorer.index, pd.Timestamp(board.run.day)
+    feature = index.catalogue.feature(name)
+    facts = index.facts_behind(name, project_id, day)
+    return {
+        "project_id": project_id,
+        "feature": feature,
+        "value": float(index.cells([name], [project_id], [day.to_datetime64()])[0, 0]),
+        "day": day,
+        "facts": [(fact, key_in_words(fact.key)) for fact in facts[:MOST_FACTS]],
+        "more": max(0, len(facts) - MOST_FACTS),
+    }
 
 
 def _no_site() -> NotFound:

@@ -15,13 +15,15 @@ from starlette.responses import Response
 from data_contracts.code_list import code_list
 from data_contracts.errors import NotFound
 from serving.access.doorkeeper import key_asking
+from serving.access.keys import AccessKey
 from serving.grading.colours import RANK
 from serving.grading.site_grades import PENDING
 from serving.pages.charts import COLOUR_ORDER
-from serving.pages.city_board import Board
+from serving.pages.city import City
 from serving.pages.page import Page, desk_of
 from serving.pages.paging import Leaf, number_in
 from serving.pages.rendering import Words, language_of, page
+from serving.plan.plan_tables import as_records
 from serving.result_files import plain_cells
 
 ON_A_PAGE = 50
@@ -131,24 +133,24 @@ class Asked:
 
 async def _sites(request: Request) -> Response:
     desk, key, asked = desk_of(request.app), key_asking(), Asked.of(request.query_params)
-
-    def content() -> dict[str, Any]:
-        board = desk.boards.board()
-        return {"board": None} if board is None else _content(board, board.seen_by(key), asked)
-
-    return page(request, "sites.html.jinja", asked=asked, sorts=SORTS, **await desk.parts.in_thread(content))
+    content = await desk.parts.in_thread(lambda: sites_content(desk.city, key, asked))
+    return page(request, "sites.html.jinja", asked=asked, sorts=SORTS, **content)
 
 
-def _content(board: Board, sites: pd.DataFrame, asked: Asked) -> dict[str, Any]:
-    today = pd.Timestamp(board.run.day)
+def sites_content(city: City, key: AccessKey, asked: Asked, size: int = ON_A_PAGE) -> dict[str, Any]:
+    """What the page shows, with so many sites on a leaf; `board` is None before the first grading run."""
+    board = city.boards.board()
+    if board is None:
+        return {"board": None}
+    sites, today = board.seen_by(key), pd.Timestamp(board.run.day)
     chosen = asked.chosen(sites, today)
-    leaf = Leaf(len(chosen), asked.number, ON_A_PAGE)
+    leaf = Leaf(len(chosen), asked.number, size)
     return {
         "board": board,
         "today": today,
         "leaf": leaf,
         "total": len(sites),
-        "rows": list(chosen.iloc[leaf.part].itertuples(index=False)),
+        "rows": as_records(chosen.iloc[leaf.part]),
         "colours": COLOUR_ORDER,
         "districts": [one for one in code_list("districts").codes if (sites["district"] == one).any()],
         "categories": [
@@ -163,7 +165,7 @@ async def _export(request: Request) -> Response:
     kind, words = request.path_params["kind"], Words(language_of(request))
 
     def made() -> tuple[bytes, str]:
-        board = desk.boards.board()
+        board = desk.city.boards.board()
         if board is None or kind not in _MEDIA:
             raise NotFound(zh="没有这个文件。", en="There is no such file.", field="kind")
         chosen = asked.chosen(board.seen_by(key), pd.Timestamp(board.run.day))
