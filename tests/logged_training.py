@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,5 +79,18 @@ def log_made_up(mlruns: Path, home: Path, seed: int = 1) -> dict[str, str]:
         return log_training(mlflow, mlruns, trained, folder, passport)
 
 
-if __name__ == "__main__":  # tests/test_run_log.py starts several of these at once
-    print(log_made_up(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))["version"])
+def _tell_version(mlruns: Path, home: Path, seed: int) -> None:
+    print(log_made_up(mlruns, home, seed)["version"], flush=True)
+
+
+if (
+    __name__ == "__main__"
+):  # tests/test_run_log.py: a process for each seed, all at once, forked when all is imported
+    importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
+    forked = multiprocessing.get_context("fork")
+    folders = Path(sys.argv[1]), Path(sys.argv[2])
+    processes = [forked.Process(target=_tell_version, args=(*folders, int(seed))) for seed in sys.argv[3:]]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()

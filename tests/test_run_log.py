@@ -44,27 +44,16 @@ class Logged:
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Logged:
     """Three trainings of the same head, each in a process of its own, into a folder that is not there yet."""
     home = tmp_path_factory.mktemp("logged")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    started = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                str(ROOT / "tests/logged_training.py"),
-                str(home / "mlruns"),
-                str(home),
-                str(seed),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        for seed in (1, 2, 3)
-    ]
-    answers = [each.communicate(timeout=300) for each in started]
-    return Logged(
-        home / "mlruns", home, sorted(out.strip() for out, _ in answers), "".join(err for _, err in answers)
+    program = [sys.executable, str(ROOT / "tests/logged_training.py"), str(home / "mlruns"), str(home)]
+    done = subprocess.run(
+        [*program, "1", "2", "3"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
+    return Logged(home / "mlruns", home, sorted(done.stdout.split()), done.stderr)
 
 
 def runs_of(mlflow: Any, version: str) -> tuple[Any, list[Any]]:
