@@ -19,19 +19,22 @@ JOBS ?= 2
 FIND_PYTHON := for p in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo "$$p"; exit; }; done
 
-.PHONY: demo test venv lint docs screenshots lock clean
+.PHONY: demo test venv lint style docs screenshots lock clean
 
 demo: venv
 	$(BIN)/siterisk demo $(DEMO)
 
-test: venv lint
+test: venv style
 	@.ci/debian 'postgresql=ls /usr/lib/postgresql/*/bin/initdb || command -v initdb' 'chromium=command -v chromium || command -v chromium-browser || command -v google-chrome'
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
 
-lint: venv
+# The types are one of the tests, beside the others: tests/test_types.py.
+lint: style
+	$(BIN)/mypy
+
+style: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 
 venv: $(VENV)/ready
 

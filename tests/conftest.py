@@ -17,6 +17,15 @@ from tests.running_city import GRADED_ON, city_of_its_own, eventually, grade, us
 from tests.small_city import SmallCity
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: one of them left at the end would keep a single worker busy.
+
+    The types before all: they need none of the kernels that another worker compiles meanwhile, and leaves for all.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.name != "test_types.py", item.path not in slow))
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresqlServer]:
     """A PostgreSQL server of this test session's own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import sys
 from pathlib import Path
@@ -82,9 +83,10 @@ def _tell_version(mlruns: Path, home: Path, seed: int) -> None:
     print(log_made_up(mlruns, home, seed)["version"], flush=True)
 
 
-if __name__ == "__main__":  # tests/test_run_log.py: a process for each seed, all at once, forked when all is imported
-    import mlflow.store.tracking.sqlalchemy_store
-
+if (
+    __name__ == "__main__"
+):  # tests/test_run_log.py: a process for each seed, all at once, forked when all is imported
+    importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
     forked = multiprocessing.get_context("fork")
     folders = Path(sys.argv[1]), Path(sys.argv[2])
     processes = [forked.Process(target=_tell_version, args=(*folders, int(seed))) for seed in sys.argv[3:]]

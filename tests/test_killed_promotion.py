@@ -144,6 +144,7 @@ def whole_lines(home: Path) -> int:
     return len([json.loads(line) for line in text.splitlines()])
 
 
+@pytest.mark.slow
 def test_wherever_a_promotion_is_killed_one_champion_is_in_force_and_the_next_promotion_succeeds(
     tmp_path: Path, installation: tuple[Path, Path, list[str]], promoter: Promoter
 ) -> None:

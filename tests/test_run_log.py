@@ -44,7 +44,6 @@ class Logged:
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Logged:
     """Three trainings of the same head, each in a process of its own, into a folder that is not there yet."""
     home = tmp_path_factory.mktemp("logged")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     program = [sys.executable, str(ROOT / "tests/logged_training.py"), str(home / "mlruns"), str(home)]
     done = subprocess.run(
         [*program, "1", "2", "3"],
