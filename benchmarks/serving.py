@@ -175,7 +175,9 @@ def _mlflow_server(folder: Path, model: RiskModel) -> Iterator[str]:
     mlflow.lightgbm.save_model(booster, str(kept), pip_requirements=["lightgbm"])
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(kept), "--env-manager", "local"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    found_in = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # it starts uvicorn by name
+    found_in = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ["PATH"]]
+    )  # it starts uvicorn by name
     variables = {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1", "PATH": found_in}
     with _server(command, variables, folder / "mlflow.log", f"http://127.0.0.1:{port}/ping"):
         yield f"http://127.0.0.1:{port}/invocations"

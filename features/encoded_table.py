@@ -212,7 +212,7 @@ class PartTable(EncodedTable):
         return [self._keys[row] for row in rows.tolist()]
 
     def frame(self, rows: Ints) -> pd.DataFrame:
-        if not self._parents:
+        if not self._parents or not len(rows):
             return empty_table(self.contract)
         whole = pd.concat([table.frame(own) for table, own in self._parents], ignore_index=True)
         return whole.take(rows if self._order is None else self._order[rows])

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+from data_contracts.code_list import code_list
+from data_contracts.contract import contract
 
 FAMILIES = {
     "工程性质": "nature of the works",
@@ -162,6 +166,17 @@ class Feature:
         """Whether it says that something is so (1) or not (0)."""
         return self.range == (0, 1) and not self.unit and self.measure != RATIO
 
+    @cached_property
+    def value_names(self) -> Mapping[float, tuple[str, str]]:
+        """The names, in Chinese and English, of the values that are codes or classes; none of those that are numbers."""
+        if self.table is None or self.column is None or not (self.ranks or self.steps):
+            return {}
+        column = contract(self.table).column(self.column)
+        if self.ranks and column.code_list:
+            codes = code_list(column.code_list).codes
+            return {rank: (codes[code].zh, codes[code].en) for code, rank in self.ranks.items()}
+        return _classes(self.steps, column.unit or "")
+
     @property
     def parts(self) -> tuple[str, ...]:
         """The features this one is made of."""
@@ -175,3 +190,18 @@ class Feature:
         listed = (*self.until, *self.where, *self.needs, *self.above_zero, *self.counted, *self.not_open_when)
         compared = (*self.no_later, *self.no_later.values(), *(self.ends_by or ()))
         return tuple(dict.fromkeys([*filter(None, named), *listed, *compared]))
+
+
+def _classes(steps: tuple[float, ...], unit: str) -> Mapping[float, tuple[str, str]]:
+    """By how many steps are reached, between which of them a value lies.
+
+    >>> _classes((3, 5), "m")[1.0]
+    ('3m及以上、不足5m', '3 m or more, below 5 m')
+    """
+    found = {0.0: (f"不足{steps[0]:g}{unit}", f"less than {steps[0]:g} {unit}")}
+    for reached, low in enumerate(steps, 1):
+        zh, en = f"{low:g}{unit}及以上", f"{low:g} {unit} or more"
+        if reached < len(steps):
+            zh, en = f"{zh}、不足{steps[reached]:g}{unit}", f"{en}, below {steps[reached]:g} {unit}"
+        found[float(reached)] = (zh, en)
+    return found

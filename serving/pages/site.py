@@ -18,6 +18,7 @@ from features.feature import FAMILIES
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
 from serving.fact_rows import key_in_words
+from serving.grading.colour_distance import ColourDistance
 from serving.live_state import LiveState
 from serving.pages.city import City
 from serving.pages.city_board import Board
@@ -25,10 +26,12 @@ from serving.pages.page import Page, desk_of
 from serving.pages.rendering import Words, language_of, page
 from serving.pages.supposing import offered_changes
 from serving.pages.time_chart import time_chart, waterfall
+from serving.pages.way_down import way_down
 from serving.plan.plan_tables import as_records
 from serving.reasons.day_reasons import title_of
 from serving.reasons.reasons import Beside
 from serving.reasons.value_words import Sentence
+from serving.what_if.possible_changes import PossibleChanges
 
 MONTHS = 24
 LIKE_IT = 5
@@ -71,7 +74,11 @@ def site_content(city: City, key: AccessKey, project_id: str) -> dict[str, Any]:
         raise _no_site()
     site, day = next(found.itertuples(index=False)), pd.Timestamp(board.run.day)
     told, moment = _reasons(state, project_id, day), city.clock()
-    rows = state.scorer.index.on_file((*RECORDS, "project_parties"), project_id, moment)
+    index = state.scorer.index
+    rows, possible = (
+        index.on_file((*RECORDS, "project_parties"), project_id, moment),
+        PossibleChanges.of(index, project_id, moment),
+    )
     return {
         "board": board,
         "site": site,
@@ -82,26 +89,22 @@ def site_content(city: City, key: AccessKey, project_id: str) -> dict[str, Any]:
         "records": _newest(rows),
         "alike": _alike(board.seen_by(key), site),
         "parties": _parties(rows["project_parties"], moment),
-        "changes": offered_changes(state, project_id, moment),
+        "changes": offered_changes(possible),
+        "way_down": way_down(state, board, site, possible),
     }
 
 
-def _head(
-    board: Board, state: LiveState, site: Any, head: str, found: Beside
-) -> dict[str, Any]:
+def _head(board: Board, state: LiveState, site: Any, head: str, found: Beside) -> dict[str, Any]:
     """One head's risk, where it stands against the colours' cut-offs, and its reasons."""
     title, limits = title_of(state.scorer.model, head), board.run.passport["cutoffs"].get(head, {})
     risk = float(getattr(site, f"risk_{head}", np.nan))
-    worse = [limit for limit in limits.values() if limit is not None and limit > risk]
-    better = [limit for limit in limits.values() if limit is not None and limit <= risk]
     return {
         "name": head,
         "title": title,
         "risk": risk,
         "percentile": getattr(site, f"percentile_{head}", None),
         "limits": limits,
-        "to_worse": min(worse) - risk if worse else None,
-        "to_better": risk - max(better) if better else None,
+        "distance": ColourDistance.of(risk, limits).words if limits and not np.isnan(risk) else None,
         "decides": site.fact == f"risk_{head}",
         "beside": found,
         "raising": [one for one in found.reasons if one.log_odds > 0],
@@ -191,11 +194,12 @@ def _over_time(history: Mapping[str, Any], words: Words) -> str:
 
 def _newest(rows: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
     """The newest records of each kind, as on file now."""
-    newest = {
-        table: rows[table].sort_values(str(contract(table).happened), ascending=False).head(8)
+    return {
+        table: as_records(rows[table].sort_values(str(contract(table).happened), ascending=False).head(8))
+        if len(rows[table])
+        else []
         for table in RECORDS
     }
-    return {table: as_records(found) for table, found in newest.items()}
 
 
 def _parties(rows: pd.DataFrame, moment: pd.Timestamp) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,22 +14,20 @@ from data_contracts.moments import now
 from data_contracts.what_if_messages import Change, WhatIfRequest
 from serving.access.doorkeeper import key_asking
 from serving.calls.what_if import answer_and_entry
-from serving.live_state import LiveState
 from serving.pages.page import Page, desk_of, form_of
 from serving.pages.rendering import page
 from serving.reasons.day_reasons import title_of
-from serving.what_if.drafted_rows import possible_changes
+from serving.what_if.possible_changes import PossibleChanges
 
 USUAL_PER_CENT = 90.0
 PART = "x-part"
 
 
-def offered_changes(state: LiveState, project_id: str, as_of: pd.Timestamp) -> list[dict[str, Any]]:
-    """The changes of the policy that would change a record of the site, with how many; those with a number have a slider."""
-    possible = possible_changes(state.scorer.index, project_id, as_of, {"percent": USUAL_PER_CENT})
+def offered_changes(possible: PossibleChanges) -> list[dict[str, Any]]:
+    """The changes that would change a record of the site, with how many; those with a number have a slider."""
     return [
         {"fact": fact, "rows": rows, "per_cent": USUAL_PER_CENT if fact.percent else None}
-        for fact, rows in possible
+        for fact, rows in possible.changes.values()
     ]
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 
 from data_contracts.progress import Progress, silent
 from features.fact_index import FactIndex
-from serving.reasons.reasons import Reason, Reasons, in_one_line
+from serving.reasons.reasons import Reasons, in_one_line
 from serving.reasons.similar import Similar
+from serving.reasons.told_reasons import Reason
 from serving.reasons.value_words import Sentence
 from training.risk_model import RiskModel
 

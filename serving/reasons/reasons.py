@@ -8,7 +8,7 @@ family, and those of families to the difference between both risks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,45 +19,15 @@ from scipy.special import expit
 
 from features.catalogue import Catalogue
 from features.feature import Feature
-from serving.reasons.sentences import sentence
 from serving.reasons.similar import Similar
-from serving.reasons.value_words import Sentence, with_unit
+from serving.reasons.told_reasons import Reason, Told, words_of
+from serving.reasons.value_words import Sentence
 from training.risk_model import RiskModel
 
 Floats = NDArray[np.float64]
 # What adds less to the log-odds than this, a twentieth of the odds, is no reason.
 LEAST_PART = 0.05
 LEAST_APART = 1e-9  # log-odds; nearer than this a sigmoid is its tangent
-
-
-class Reason(NamedTuple):
-    """One feature's part: value (NaN missing) and the median of similar sites, as numbers and as people say them, and the
-    log-odds and points of risk that it adds beside them."""
-
-    feature: str
-    family: str
-    value: float
-    shown: Sentence
-    typical: float
-    usual: Sentence
-    log_odds: float
-    points: float
-    sentence: Sentence
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields by name; what is missing is None."""
-        return {
-            "feature": self.feature,
-            "family": self.family,
-            "value": None if np.isnan(self.value) else self.value,
-            "shown_zh": self.shown.zh,
-            "shown_en": self.shown.en,
-            "typical": None if np.isnan(self.typical) else self.typical,
-            "log_odds": self.log_odds,
-            "points": self.points,
-            "zh": self.sentence.zh,
-            "en": self.sentence.en,
-        }
 
 
 class Rest(NamedTuple):
@@ -100,30 +70,41 @@ class Reasons:
 
     def of(self, matrix: pd.DataFrame, head: str, most: int = 5) -> list[list[Reason]]:
         """For each row its strongest reasons, those that raise the risk first; at most so many of either kind."""
-        features, site = self._features(), self.parts(matrix, head)
-        return [
-            [_reason(features[place], site, row, place) for place in order]
-            for row, order in enumerate(_strongest(site.log_odds, most))
-        ]
+        return self.told(self.parts(matrix, head), most).by_row(self._features())
 
     def beside_similar(self, matrix: pd.DataFrame, head: str, most: int = 5) -> list[Beside]:
         """For each row its risk beside that of a similar site, and all that lies between: by family, and by feature."""
-        site, features, families = self.parts(matrix, head), self._features(), self._families()
-        found = []
-        for row, order in enumerate(_strongest(site.log_odds, most)):
-            points = {name: float(site.points[row, places].sum()) for name, places in families.items()}
-            rest = site.points[row].copy()
-            rest[order] = 0.0
-            found.append(
-                Beside(
-                    float(site.similar[row]),
-                    float(site.risk[row]),
-                    dict(sorted(((n, p) for n, p in points.items() if p), key=lambda one: -abs(one[1]))),
-                    [_reason(features[place], site, row, place) for place in order],
-                    *(Rest(int(side.sum()), float(rest[side].sum())) for side in (rest > 0, rest < 0)),
-                )
+        site = self.parts(matrix, head)
+        told = self.told(site, most)
+        rest = site.points.copy()
+        rest[told.rows, told.places] = 0.0
+        families = self.families(site)
+        return [
+            Beside(
+                float(site.similar[row]),
+                float(site.risk[row]),
+                _largest_first({name: float(points[row]) for name, points in families.items()}),
+                reasons,
+                *(
+                    Rest(int(side.sum()), float(rest[row, side].sum()))
+                    for side in (rest[row] > 0, rest[row] < 0)
+                ),
             )
-        return found
+            for row, reasons in enumerate(told.by_row(self._features()))
+        ]
+
+    def told(self, site: Parts, most: int) -> Told:
+        """The strongest parts of all rows in one go, with their sentences; what is said twice is made once."""
+        highest, lowest = _largest(site.log_odds, most), _largest(-site.log_odds, most)
+        across = np.arange(len(site.risk))[:, None]
+        reason = np.hstack(
+            [site.log_odds[across, highest] >= LEAST_PART, site.log_odds[across, lowest] <= -LEAST_PART]
+        )
+        rows, column = np.nonzero(reason)
+        places = np.hstack([highest, lowest])[rows, column]
+        values, typical, log_odds, points = (each[rows, places] for each in site[:4])
+        words = words_of(self._features(), places, values, typical, log_odds)
+        return Told(len(site.risk), rows, places, values, typical, log_odds, points, words)
 
     def parts(self, matrix: pd.DataFrame, head: str, contributions: Floats | None = None) -> Parts:
         """What each feature of each row adds beside similar sites; `contributions` are those of the model, if at hand."""
@@ -139,6 +120,13 @@ class Reasons:
         return Parts(
             self.model.features_of(matrix), self.similar.medians[kind], beside, points, similar, risk
         )
+
+    def families(self, site: Parts) -> dict[str, Floats]:
+        """The points of each family of features, an element a row."""
+        places: dict[str, list[int]] = {}
+        for place, feature in enumerate(self._features()):
+            places.setdefault(feature.family, []).append(place)
+        return {name: site.points[:, own].sum(axis=1) for name, own in places.items()}
 
     def strongest(self, matrix: pd.DataFrame, head: str, most: int) -> list[list[dict[str, Any]]]:
         """For each row its strongest reasons of either kind, in short: feature, labels, value, direction and share.
@@ -176,13 +164,6 @@ class Reasons:
     def _features(self) -> tuple[Feature, ...]:
         return self.catalogue.named(self.model.feature_names)
 
-    def _families(self) -> dict[str, list[int]]:
-        """The places of the model's features by their family."""
-        found: dict[str, list[int]] = {}
-        for place, feature in enumerate(self._features()):
-            found.setdefault(feature.family, []).append(place)
-        return found
-
     def _beside(
         self, matrix: pd.DataFrame, head: str, kind: NDArray[np.int64], contributions: Floats | None = None
     ) -> tuple[Floats, Floats]:
@@ -193,19 +174,8 @@ class Reasons:
         return told.sum(axis=1), beside
 
 
-def _reason(feature: Feature, site: Parts, row: int, place: int) -> Reason:
-    value, typical, part, points = (float(each[row, place]) for each in site[:4])
-    return Reason(
-        feature=feature.name,
-        family=feature.family,
-        value=value,
-        shown=with_unit(feature, value),
-        typical=typical,
-        usual=with_unit(feature, typical),
-        log_odds=part,
-        points=points,
-        sentence=sentence(feature, value, part > 0, typical),
-    )
+def _largest_first(parts: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(((name, part) for name, part in parts.items() if part), key=lambda one: -abs(one[1])))
 
 
 def in_one_line(reasons: Sequence[Reason], most: int = 3) -> Sentence:
@@ -220,19 +190,9 @@ def _largest(sizes: Floats, most: int) -> NDArray[np.int64]:
     >>> _largest(np.array([[0.1, 0.3, 0.0, 0.3]]), 3).tolist()
     [[1, 3, 0]]
     """
-    left, places = sizes.copy(), []
-    for _ in range(most):
-        places.append(left.argmax(axis=1))
-        left[np.arange(len(left)), places[-1]] = -1.0
-    return np.stack(places, axis=1)
-
-
-def _strongest(parts: Floats, most: int) -> list[list[int]]:
-    """The places of the largest and then of the smallest parts of each row, without those too small to be reasons."""
-    order = np.argsort(parts, axis=1, kind="stable")
-    lowest, highest = order[:, :most], order[:, ::-1][:, :most]
-    return [
-        [place for place in high if parts[row, place] >= LEAST_PART]
-        + [place for place in low if parts[row, place] <= -LEAST_PART]
-        for row, (high, low) in enumerate(zip(highest.tolist(), lowest.tolist(), strict=True))
-    ]
+    left, rows = sizes.copy(), np.arange(len(sizes))
+    places = np.empty((len(sizes), min(most, sizes.shape[1])), np.int64)
+    for number in range(places.shape[1]):
+        places[:, number] = left.argmax(axis=1)
+        left[rows, places[:, number]] = -np.inf
+    return places

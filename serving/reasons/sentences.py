@@ -6,6 +6,8 @@ which the template speaks (`speaks_of`). Otherwise the fact is named as it is, a
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from features.feature import Feature
@@ -26,7 +28,7 @@ def sentence(feature: Feature, value: float, raises: bool, typical: float = np.n
     """
     if raises and template_holds(feature, value, typical):
         return _filled((feature.reason_zh, feature.reason_en), feature, value)
-    if raises and np.isnan(value) and "missing" not in feature.says:
+    if raises and math.isnan(value) and "missing" not in feature.says:
         return Sentence(
             f"缺少{feature.label_zh}，评估不确定性较大", f"{feature.label_en}: not stated; less certain"
         )
@@ -49,14 +51,14 @@ def fact(feature: Feature, value: float) -> Sentence:
     word = _word_for(feature, value)
     if word in feature.says:
         return _filled(feature.says[word], feature, abs(value) if word == "below_zero" else value)
-    if np.isnan(value):
+    if math.isnan(value):
         return Sentence(f"未填报{feature.label_zh}", f"{feature.label_en}: not stated")
     shown = with_unit(feature, value)
     return Sentence(f"{feature.label_zh}{shown.zh}", f"{feature.label_en}: {shown.en}")
 
 
 def _word_for(feature: Feature, value: float) -> str:
-    if np.isnan(value):
+    if math.isnan(value):
         return "missing"
     if feature.is_yes_or_no:
         return "so" if value > 0 else "not_so"
@@ -68,7 +70,7 @@ def _word_for(feature: Feature, value: float) -> str:
 def template_holds(feature: Feature, value: float, typical: float) -> bool:
     """Whether what the template says of the value is so: beside `typical` it is on the side the template speaks of."""
     low = feature.direction < 0 or feature.speaks_of == "low"
-    if np.isnan(value) or (value < 0 and "below_zero" in feature.says):
+    if math.isnan(value) or (value < 0 and "below_zero" in feature.says):
         return False
     if feature.is_yes_or_no:
         return (value > 0) != low

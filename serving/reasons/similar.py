@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from training.risk_model import RiskModel
 
+Floats = NDArray[np.float64]
 # Sites of one kind: the first of these that a site is; all others are one kind.
 KINDS = (
     "is_residential",
@@ -29,19 +30,24 @@ class Similar:
     """What is usual among similar sites, by kind (rows): median of each feature, and mean of what it adds by head."""
 
     kinds: tuple[int, ...]
-    medians: NDArray[np.float64]
-    added: Mapping[str, NDArray[np.float64]]
+    medians: Floats
+    added: Mapping[str, Floats]
 
     @classmethod
-    def of(cls, model: RiskModel, matrix: pd.DataFrame) -> Similar:
-        """From the features of many sites of one day; kinds of fewer than thirty sites are compared with all."""
+    def of(
+        cls, model: RiskModel, matrix: pd.DataFrame, contributions: Mapping[str, Floats] | None = None
+    ) -> Similar:
+        """From the features of many sites of one day; kinds of fewer than thirty sites are compared with all.
+
+        `contributions` are those of the model by head, if at hand.
+        """
         kind, values = kinds_of(matrix), model.features_of(matrix)
         numbers = [number for number in range(len(KINDS) + 1) if (kind == number).sum() >= FEWEST_SIMILAR]
         groups = [kind == number for number in numbers] + [np.ones(len(kind), bool)]
         medians = np.stack([pd.DataFrame(values[group]).median().to_numpy() for group in groups])
         added = {}
         for head in model.heads:
-            parts = model.parts(matrix, head)[:, :-1]
+            parts = (model.parts(matrix, head) if contributions is None else contributions[head])[:, :-1]
             added[head] = np.stack([parts[group].mean(axis=0) for group in groups])
         return cls(tuple(numbers), medians, added)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from data_contracts.code_list import code_list
-from data_contracts.contract import contract
 from features.feature import Feature
 
 DIGITS = 3
@@ -41,11 +38,11 @@ def value_words(feature: Feature, value: float) -> Sentence:
     >>> value_words(load_catalogue().feature("pit_depth_class"), 2.0)
     Sentence(zh='5m及以上、不足7m', en='5 m or more, below 7 m')
     """
-    if np.isnan(value):
+    if math.isnan(value):
         return Sentence(NOTHING, NOTHING)
-    named = _names(feature).get(value)
+    named = feature.value_names.get(value)
     if named is not None:
-        return named
+        return Sentence(*named)
     shown = value * feature.shown_times
     if abs(shown) >= 10**DIGITS or shown == round(shown):
         digits = f"{shown:z.0f}"
@@ -62,7 +59,7 @@ def with_unit(feature: Feature, value: float) -> Sentence:
     Sentence(zh='1天', en='1 day')
     """
     words = value_words(feature, value)
-    if np.isnan(value) or value in _names(feature):
+    if math.isnan(value) or value in feature.value_names:
         return words
     zh, en = _units(feature)
     en = en.removesuffix("s") if en in _PLURALS and words.en == "1" else en
@@ -77,28 +74,3 @@ def _units(feature: Feature) -> tuple[str, str]:
     if feature.unit == "m²" and feature.shown_times < 1:
         return "万m²", "× 10,000 m²"
     return feature.unit, _UNITS_EN.get(feature.unit, "")
-
-
-@functools.cache
-def _names(feature: Feature) -> Mapping[float, Sentence]:
-    """The names of the values that are codes or classes; none of those that are numbers."""
-    if feature.table is None or feature.column is None or not (feature.ranks or feature.steps):
-        return {}
-    column = contract(feature.table).column(feature.column)
-    if feature.ranks and column.code_list:
-        codes = code_list(column.code_list).codes
-        return {rank: Sentence(codes[code].zh, codes[code].en) for code, rank in feature.ranks.items()}
-    return _classes(feature.steps, column.unit or "")
-
-
-def _classes(steps: tuple[float, ...], unit: str) -> Mapping[float, Sentence]:
-    """By how many steps are reached, between which of them a value lies."""
-    found: dict[float, Sentence] = {
-        0.0: Sentence(f"不足{steps[0]:g}{unit}", f"less than {steps[0]:g} {unit}")
-    }
-    for reached, low in enumerate(steps, 1):
-        zh, en = f"{low:g}{unit}及以上", f"{low:g} {unit} or more"
-        if reached < len(steps):
-            zh, en = f"{zh}、不足{steps[reached]:g}{unit}", f"{en}, below {steps[reached]:g} {unit}"
-        found[float(reached)] = Sentence(zh, en)
-    return found

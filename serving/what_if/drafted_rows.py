@@ -43,30 +43,11 @@ def drafted_rows(
         raise refused(faults)
     asked = [(place, facts.changes[one.change], one.given) for place, one in zip(places, wanted, strict=True)]
     tables = sorted(set[str]().union(*(fact.tables for _, fact, _ in asked)))
-    draft = _Draft(project_id, as_of, index.on_file(tables, project_id, as_of))
-    faults = [fault for place, fact, given in asked for fault in draft.make(place, fact, given)]
-    faults += [fault for place, fact, _ in asked for fault in draft.waiting(place, fact)]
+    draft = Draft(project_id, as_of, index.on_file(tables, project_id, as_of))
+    faults = draft.made(asked)
     if faults:
         raise refused(faults)
     return draft.rows()
-
-
-def possible_changes(
-    index: FactIndex, project_id: str, as_of: pd.Timestamp, given: Mapping[str, Any]
-) -> list[tuple[ChangeableFact, int]]:
-    """The changes of the policy that have rows to be made to, each by itself, with how many rows it would record.
-
-    `given` are parameters for those that take them. One that has to wait for another is among them.
-    """
-    facts = ChangeableFacts.on(as_of.date()).changes.values()
-    tables = sorted(set[str]().union(*(fact.tables for fact in facts)))
-    held, found = index.on_file(tables, project_id, as_of), []
-    for fact in facts:
-        draft = _Draft(project_id, as_of, {name: held[name].copy() for name in fact.tables})
-        draft.make("", fact, given if fact.percent else {})
-        if rows := sum(map(len, draft.rows().values())):
-            found.append((fact, rows))
-    return found
 
 
 def _faults(facts: ChangeableFacts, place: str, one: Wanted) -> Iterator[Fault]:
@@ -77,7 +58,7 @@ def _faults(facts: ChangeableFacts, place: str, one: Wanted) -> Iterator[Fault]:
 
 
 @dataclass
-class _Draft:
+class Draft:
     """The rows of a project by table as the changes so far leave them; `changed` are the labels of those that differ."""
 
     project_id: str
@@ -88,6 +69,11 @@ class _Draft:
     @property
     def day(self) -> pd.Timestamp:
         return self.as_of.normalize()
+
+    def made(self, asked: Sequence[tuple[str, ChangeableFact, Mapping[str, Any]]]) -> list[Fault]:
+        """Make changes one after the other, each with its place and parameters; what cannot be made, or has to wait."""
+        faults = [fault for place, fact, given in asked for fault in self.make(place, fact, given)]
+        return faults + [fault for place, fact, _ in asked for fault in self.waiting(place, fact)]
 
     def make(self, place: str, fact: ChangeableFact, given: Mapping[str, Any]) -> list[Fault]:
         """Make a change; what it cannot be made to, and nothing is changed then."""
