@@ -32,6 +32,7 @@ def test_outside_callers_get_what_is_described_and_the_service_stops_when_told(
     with RecordStore.open(city.store_url) as store:
         grades = GradeStore(store.engine)
         sites = grades.grades(grades.needed_run(pd.Timestamp(GRADED_ON).date()))
+        firms = store.read("project_parties")["enterprise_id"].unique().tolist()[:20]
     blue = sites.loc[sites["colour"] == "BLUE", "project_id"].iloc[0]
     given = {**city.environment, "SITERISK_PORT": str(free_port("127.0.0.1", 3210))}
     settings, key = load_settings(given, tmp_path), new_key(city, districts=["310000"], role="manage")[1]
@@ -46,6 +47,8 @@ def test_outside_callers_get_what_is_described_and_the_service_stops_when_told(
             ],
             "table": sorted(contracts()),
             "project_id": asked["project_ids"],
+            "feature": ["visits_365d", "hazards_open"],
+            "enterprise_id": firms,
             "project_ids": [asked["project_ids"]],
             "as_of": [None, f"{GRADED_ON}T08:00"],
         }

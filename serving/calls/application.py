@@ -9,7 +9,20 @@ from starlette.routing import Route
 
 from data_contracts.errors import SiteriskError
 from serving.address_book import EVERY_ROLE, Address
-from serving.calls import assess, decisions, grades, in_force, records, replay, responses, what_if
+from serving.calls import (
+    assess,
+    decisions,
+    enterprises,
+    evaluation,
+    grades,
+    in_force,
+    plans,
+    records,
+    replay,
+    responses,
+    sites,
+    what_if,
+)
 from serving.calls.call import MAY_SCORE, V1, Call
 from serving.calls.description import description, docs_page, docs_style
 from serving.http_errors import error_answer
@@ -26,6 +39,10 @@ EVERY_CALL: tuple[Call, ...] = (
     *responses.CALLS,
     *replay.CALLS,
     *in_force.CALLS,
+    *sites.CALLS,
+    *enterprises.CALLS,
+    *plans.CALLS,
+    *evaluation.CALLS,
 )
 ADDRESSES = (
     *(call.address for call in EVERY_CALL),
@@ -36,7 +53,7 @@ ADDRESSES = (
 
 
 def v1_application() -> Starlette:
-    """The application; `application.state` gets its `parts` and its `door` when the service starts."""
+    """The application; `application.state` gets its `parts`, its `door` and the `desk` of the pages when the service starts."""
     application = Starlette(
         routes=[
             *(call.route for call in EVERY_CALL),
@@ -46,7 +63,7 @@ def v1_application() -> Starlette:
         ],
         exception_handlers={SiteriskError: _refused},
     )
-    application.state.parts = application.state.door = None
+    application.state.parts = application.state.door = application.state.desk = None
     return application
 
 

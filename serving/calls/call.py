@@ -27,7 +27,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Call:
-    """One call; `path` is below /v1, its `{parameters}` are texts that `parameters` describes.
+    """One call; `path` is below /v1, its `{parameters}` are texts that `parameters` describes, its query what `asks` has.
 
     `refusals` are the statuses it may answer beside 200 and those that every call may (see `description`). A `tagged`
     answer has an ETag.
@@ -41,6 +41,7 @@ class Call:
     handler: Handler
     answer: type[BaseModel]
     takes: type[BaseModel] | None = None
+    asks: type[BaseModel] | None = None
     roles: frozenset[Role] = EVERY_ROLE
     parameters: tuple[tuple[str, str], ...] = ()
     refusals: tuple[str, ...] = ()

@@ -97,6 +97,8 @@ def _operation(call: Call) -> dict[str, Any]:
             }
             for name, told in call.parameters
         ]
+    if call.asks is not None:
+        described.setdefault("parameters", []).extend(_query(call.asks))
     if call.tagged:
         described.setdefault("parameters", []).append(_IF_NONE_MATCH)
     if call.takes is not None:
@@ -107,6 +109,27 @@ def _operation(call: Call) -> dict[str, Any]:
         answers["200"]["headers"] = _TAG
         answers["304"] = {"description": "与 If-None-Match 相同 / as If-None-Match names it", "headers": _TAG}
     return described | {"responses": answers | _refusals(*sorted(refusals))}
+
+
+def _query(asks: type[BaseModel]) -> list[dict[str, Any]]:
+    """The fields of a query, each a parameter; one that may be left out has no null in a query."""
+    listed = []
+    for name, told in asks.model_json_schema()["properties"].items():
+        schema = {
+            word: value for word, value in told.items() if word not in ("description", "title", "anyOf")
+        }
+        if "anyOf" in told:
+            schema = next(one for one in told["anyOf"] if one.get("type") != "null")
+        listed.append(
+            {
+                "name": name,
+                "in": "query",
+                "required": False,
+                "description": told["description"],
+                "schema": schema,
+            }
+        )
+    return listed
 
 
 def _refusals(*statuses: str) -> dict[str, Any]:
@@ -154,6 +177,14 @@ def _call_section(title: str, call: dict[str, Any], schemas: dict[str, Any]) -> 
     yield f"<h2><code>{_text(title)}</code> {_text(call['summary'])}</h2>"
     yield f"<p>{_text(call['description'])}</p>"
     yield _curl(title, call, schemas)
+    if asked := [one for one in call.get("parameters", []) if one["in"] == "query"]:
+        rows = "".join(
+            f"<tr><td><code>{_text(one['name'])}</code></td><td>{_text(_kind(one['schema']))}</td>"
+            f"<td>{_text(one['description'])}</td></tr>"
+            for one in asked
+        )
+        heading = "".join(f"<th>{one}</th>" for one in ("查询参数 / query", "类型 / type", "说明 / meaning"))
+        yield f"<table><thead><tr>{heading}</tr></thead><tbody>{rows}</tbody></table>"
     rows = "".join(
         f"<tr><td>{status}</td><td>{_text(told['description'])}</td></tr>"
         for status, told in call["responses"].items()

@@ -87,7 +87,8 @@ class Asked:
             told = (waiting["project_id"] + "\n" + waiting["name"].fillna("")).str.lower()
             mask &= told.str.contains(self.search.lower(), regex=False)
         second = "risk_accident" if "risk_accident" in waiting else "inherent_grade"
-        ranked = waiting[mask].assign(rank_=waiting["colour"].map(RANK))
+        chosen = waiting[mask]
+        ranked = chosen.assign(rank_=chosen["colour"].map(RANK))
         return ranked.sort_values(["rank_", second, "project_id"], ascending=[False, False, True])
 
 

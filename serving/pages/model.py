@@ -69,7 +69,7 @@ def model_content(city: City) -> dict[str, Any]:
         "model": model,
         "passport": passport,
         "catalogue": state.scorer.index.catalogue,
-        "run": None if board is None else board.run,
+        "board": board,
         "refused": city.is_champion_refused(),
         "heads": [
             _head(state, head, passport["heads"][head], strongest.get(head, {})) for head in model.heads

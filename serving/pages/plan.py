@@ -48,7 +48,7 @@ async def _plan(request: Request) -> Response:
 
 def plan_content(city: City, key: AccessKey, query: Mapping[str, str]) -> dict[str, Any]:
     """What the page shows: the plan that is meant, by agency, day and team."""
-    kept, this_week = kept_numbers(city.home / PLANS), week_named(city.clock())
+    kept, this_week = kept_plans(city)
     if not kept:
         return {"week": None, "this_week": this_week}
     asked = query.get("week", "")
@@ -83,6 +83,11 @@ def plan_content(city: City, key: AccessKey, query: Mapping[str, str]) -> dict[s
         "alerts": [as_records(rows) for _, rows in alerts.groupby("code", sort=False)],
         "works": _labels(city, {one for works in alerts["works"] for one in str(works).split(";")}),
     }
+
+
+def kept_plans(city: City) -> tuple[dict[str, list[int]], str]:
+    """The numbers of the plans kept of each week, the newest first, and which week it is."""
+    return kept_numbers(city.home / PLANS), week_named(city.clock())
 
 
 def seen_plan(plan: WeeklyPlan, state: LiveState, key: AccessKey) -> WeeklyPlan:

@@ -84,6 +84,7 @@ def site_content(city: City, key: AccessKey, project_id: str) -> dict[str, Any]:
         "site": site,
         "day": day,
         "heads": [_head(board, state, site, head, told[head]) for head in state.scorer.model.heads],
+        "model_version": state.scorer.model.version,
         "other_model": state.scorer.model.version != board.run.passport["model_version"],
         "history": _history(state, project_id, board, rows),
         "records": _newest(rows),
@@ -177,6 +178,7 @@ def _history(
         return None
     limits = {name: limit for name, limit in board.run.passport["cutoffs"].get(head, {}).items() if limit}
     return {
+        "head": head,
         "title": title_of(state.scorer.model, head),
         "risk": risk,
         "marks": {table: list(rows[table][contract(table).happened].dropna()) for table in MARKED},
