@@ -1,6 +1,7 @@
 """What the plan's visits would avert beside other rules, in a closed loop on synthetic cities. Simulated.
 
     python benchmarks/closed_loop.py [--seeds 20] [--trained 4] [--projects 4600] [--years 6] [--weeks 104] [--processes 2]
+        [--keep FOLDER]
 
 Twenty cities are judged, from seed 2 on: what the policy `visit_choice` leaves open was chosen on city 1. Four of them are written
 and the accident head trained on each as of the first day of the loop; then each city is visited for two years by every rule,
@@ -62,7 +63,9 @@ def main() -> None:
     parser.add_argument("--years", type=int, default=6)
     parser.add_argument("--weeks", type=int, default=104)
     parser.add_argument("--processes", type=int, default=2, help="cities at a time")
-    parser.add_argument("--models", type=Path, help="folder in which trained models are kept for another run")
+    parser.add_argument(
+        "--keep", type=Path, help="folder in which models and finished cities are kept for another run"
+    )
     given = parser.parse_args()
     began = time.perf_counter()
     context = multiprocessing.get_context("spawn")
@@ -70,12 +73,12 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="siterisk-benchmark-") as folder,
         ProcessPoolExecutor(given.processes, context, max_tasks_per_child=1) as pool,
     ):
-        kept = given.models or Path(folder)
+        kept = given.keep or Path(folder)
         seeds = range(FIRST_JUDGED, FIRST_JUDGED + given.seeds)
         models = list(pool.map(partial(trained_model, given=given, folder=kept), seeds[: given.trained]))
         of_seed = [models[number % len(models)] for number in range(len(seeds))]
         found = []
-        for rows in pool.map(partial(_of_city, given=given), seeds, of_seed):
+        for rows in pool.map(partial(_of_city, given=given, folder=kept), seeds, of_seed):
             found.append(rows)
             _told(f"{len(found)} of {given.seeds} cities")
     report(pd.concat(found), time.perf_counter() - began)
@@ -102,7 +105,14 @@ def trained_model(seed: int, given: argparse.Namespace, folder: Path) -> Path:
     return kept
 
 
-def _of_city(seed: int, model: Path, given: argparse.Namespace) -> pd.DataFrame:
+def _of_city(seed: int, model: Path, given: argparse.Namespace, folder: Path) -> pd.DataFrame:
+    kept = folder / f"loop-{given.projects}-{given.years}-{given.weeks}-{seed}.parquet"
+    if not kept.exists():
+        _looped(seed, model, given).to_parquet(kept)
+    return pd.read_parquet(kept)
+
+
+def _looped(seed: int, model: Path, given: argparse.Namespace) -> pd.DataFrame:
     with tempfile.TemporaryDirectory(prefix="siterisk-benchmark-") as own:
         city = Path(own) / "city"
         write_city(city, projects=given.projects, years=given.years, seed=seed)

@@ -60,7 +60,9 @@ def main() -> None:
     parser.add_argument("--years", type=int, default=6)
     parser.add_argument("--weeks", type=int, default=104)
     parser.add_argument("--processes", type=int, default=2, help="cities at a time")
-    parser.add_argument("--models", type=Path, help="folder in which trained models are kept for another run")
+    parser.add_argument(
+        "--keep", type=Path, help="folder in which trained models are kept for another run (closed_loop.py's)"
+    )
     given = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(given.processes, context, max_tasks_per_child=1) as pool:
@@ -88,7 +90,7 @@ def _of_city(seed: int, given: argparse.Namespace) -> CityLists:
         city = Path(folder) / "city"
         write_city(city, projects=given.projects, years=given.years, seed=seed)
         records = written_records(city)
-        model = RiskModel.load(trained_model(seed, given, given.models or Path(folder)))
+        model = RiskModel.load(trained_model(seed, given, given.keep or Path(folder)))
         past = past_of(records, model, (FIRST, given.weeks), SHARE, silent)
     print(f"  city {seed}", file=sys.stderr, flush=True)
     return CityLists(

@@ -125,10 +125,31 @@ class ReasonTold(Told):
     feature: str
     family: str
     value: Figure
-    shown: str
+    shown_zh: str = Field(description="值的说法。 The value as people say it.")
+    shown_en: str
     typical: Figure = Field(description="同类项目的中位值。 The median of similar sites.")
     log_odds: float
     points: float = Field(description="使风险升降多少（0 至 1）。 What it adds to the risk, 0 to 1.")
+    zh: str
+    en: str
+
+
+class OthersTold(Told):
+    """The features that are not told one by one: how many there are, and the points of all of them together."""
+
+    number: Count
+    points: float
+
+
+class DistanceTold(Told):
+    """Where a risk stands among the limits of the day's run."""
+
+    colour: str = Field(description="风险本身达到的颜色。 The colour that the risk reaches by itself.")
+    cutoff: Figure = Field(description="该颜色的界限，蓝色为空。 Where that colour begins; null for blue.")
+    worse: Text = Field(
+        description="更高一级颜色，没有则为空。 The next worse colour; null where there is none."
+    )
+    worse_cutoff: Figure
     zh: str
     en: str
 
@@ -143,9 +164,8 @@ class HeadOfSite(Told):
     percentile: Figure
     decides: bool = Field(description="颜色是否由它决定。 Whether it decided the colour.")
     limits: dict[str, Figure] = Field(description="各颜色的界限。 The risk from which on a colour begins.")
-    to_worse: Figure = Field(description="距更高一级颜色还差。 What is missing to the next worse colour.")
-    to_better: Figure = Field(
-        description="高出当前颜色界限多少。 By how much it is above the present colour's limit."
+    distance: DistanceTold | None = Field(
+        description="与各颜色界限的距离。 How far it is from the colours' limits."
     )
     similar: Figure = Field(description="同类项目的风险。 The risk of a similar site.")
     families: dict[str, float] = Field(
@@ -153,6 +173,8 @@ class HeadOfSite(Told):
     )
     raising: list[ReasonTold]
     lowering: list[ReasonTold]
+    others_raising: OthersTold
+    others_lowering: OthersTold
 
 
 class RiskThen(Told):
@@ -229,6 +251,8 @@ class SiteAnswer(Told):
                     "similar_sites": [],
                     "parties": [],
                     "changes": [{"change": "LIFT_ORDERS", "zh": "整改复查合格，解除指令", "en": "Orders lifted", "records": 1}],
+                    "way_down_zh": "风险需降至2.70%以下；全部整改后为2.10%，足以下调",
+                    "way_down_en": "It has to fall below 2.70 %; with all of it 2.10 %: enough",
                 }
             ]
         }
@@ -244,6 +268,10 @@ class SiteAnswer(Told):
     similar_sites: list[SiteGrade]
     parties: list[PartyTold]
     changes: list[ChangeOffered]
+    way_down_zh: Text = Field(
+        description="依法可改变的事项能否降低颜色。 Whether lawful changes would lower the colour."
+    )
+    way_down_en: Text
 
 
 class FactTold(Told):

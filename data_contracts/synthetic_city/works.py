@@ -15,7 +15,8 @@ from data_contracts.synthetic_city.stages import ABSENT, window
 def draw_works(plan: CityPlan, sites: Sites, starts: NDArray, block: int) -> Rows:
     """The dangerous works of a block: site, code, days, parameter, and since when their plan is reviewed."""
     random = block_stream(plan, "works", block)
-    works = stack([part for part in _candidates(plan, random, sites, starts) if length(part)])
+    candidates = _candidates(plan, random, sites, starts)
+    works = stack([part for part in candidates if length(part)] or candidates)
     count = length(works)
     works["_id"] = serial_ids("W", block, count)
     late = works["_overscale"] & (random.random(count) < plan.declared["works.unreviewed_share"])

@@ -73,17 +73,22 @@ def _site(city: City, wanted: Wanted) -> dict[str, Any]:
             {"change": one["fact"].code, "zh": one["fact"].zh, "en": one["fact"].en, "records": one["rows"]}
             for one in content["changes"]
         ],
+        "way_down_zh": content["way_down"] and content["way_down"].zh,
+        "way_down_en": content["way_down"] and content["way_down"].en,
     }
 
 
 def _head(head: Mapping[str, Any]) -> dict[str, Any]:
-    title, beside = head["title"], head["beside"]
+    title, beside, distance = head["title"], head["beside"], head["distance"]
     return {
         **head,
         "title_zh": title.zh,
         "title_en": title.en,
         "similar": beside.similar,
         "families": beside.points,
+        "others_raising": beside.raising._asdict(),
+        "others_lowering": beside.lowering._asdict(),
+        "distance": distance and {**vars(distance), **distance.words._asdict()},
         **{word: [one.as_json() for one in head[word]] for word in ("raising", "lowering")},
     }
 

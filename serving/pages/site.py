@@ -105,7 +105,7 @@ def _head(board: Board, state: LiveState, site: Any, head: str, found: Beside) -
         "risk": risk,
         "percentile": getattr(site, f"percentile_{head}", None),
         "limits": limits,
-        "distance": ColourDistance.of(risk, limits).words if limits and not np.isnan(risk) else None,
+        "distance": ColourDistance.of(risk, limits) if limits and not np.isnan(risk) else None,
         "decides": site.fact == f"risk_{head}",
         "beside": found,
         "raising": [one for one in found.reasons if one.log_odds > 0],
