@@ -30,8 +30,15 @@ from data_contracts.synthetic_city import (
     true_hazard,
     write_city,
 )
+from data_contracts.synthetic_city.block import draw_block
 from data_contracts.synthetic_city.calibration import calibrate
+from data_contracts.synthetic_city.city_plan import plan_city
 from data_contracts.synthetic_city.city_tables import CityTables, read_city
+from data_contracts.synthetic_city.declaration import load_declaration
+from data_contracts.synthetic_city.enterprises import draw_enterprises
+from data_contracts.synthetic_city.groundwork import City
+from data_contracts.synthetic_city.rows import length
+from data_contracts.synthetic_city.stations import draw_stations
 from data_contracts.validation import check_rows
 
 LAST_DAY = dt.date(2025, 12, 31)
@@ -384,3 +391,10 @@ def test_a_folder_without_a_city_is_refused(tmp_path: Path) -> None:
         read_truth(tmp_path)
     with pytest.raises(SourceUnreadable):
         read_city(tmp_path)
+
+
+def test_a_block_whose_sites_were_all_finished_before_the_record_begins_is_empty() -> None:
+    plan = plan_city(load_declaration(), projects=4600, years=6, seed=21, last_day=dt.date(2025, 12, 31))
+    city = City(plan, draw_enterprises(plan), draw_stations(plan))
+    first = draw_block(city, 0)
+    assert len(first.sites) == 0 and length(first.works) == 0
