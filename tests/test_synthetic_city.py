@@ -34,7 +34,6 @@ from data_contracts.synthetic_city.block import draw_block
 from data_contracts.synthetic_city.calibration import calibrate
 from data_contracts.synthetic_city.city_plan import plan_city
 from data_contracts.synthetic_city.city_tables import CityTables, read_city
-from data_contracts.synthetic_city.declaration import load_declaration
 from data_contracts.synthetic_city.enterprises import draw_enterprises
 from data_contracts.synthetic_city.groundwork import City
 from data_contracts.synthetic_city.rows import length
