@@ -36,6 +36,7 @@ COMMANDS = [
     "plan",
     "backtest",
     "replay",
+    "report",
     "serve",
     "backup",
     "restore",

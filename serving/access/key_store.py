@@ -48,15 +48,19 @@ def add_key(
             en=f"The key would have expired on {expires_at}; give a day ahead.",
             field="expires",
         )
-    _require_known(store, "districts", "region_code", districts)
     _require_known(store, "agencies", "agency_code", agencies)
-    in_force = frozenset(map(code_list("districts").current, districts))
     key_id, token = new_token()
-    scope = (in_force, frozenset(agencies), calls_per_second)
+    scope = (districts_in_force(store, districts), frozenset(agencies), calls_per_second)
     key = AccessKey(key_id, name.strip(), digest_of(token), role, *scope, at, expires_at)
     with connected(store.engine) as connection, writing(connection):
         connection.execute(store_table("access_keys").insert().values(**_row(key)))
     return key, token
+
+
+def districts_in_force(store: RecordStore, codes: Collection[str]) -> frozenset[str]:
+    """The districts of some codes, retired ones replaced by their successors; InvalidInput for a code that is none."""
+    _require_known(store, "districts", "region_code", codes)
+    return frozenset(map(code_list("districts").current, codes))
 
 
 def all_keys(store: RecordStore) -> list[AccessKey]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from data_contracts.enterprise_messages import EnterpriseAnswer, EnterprisesAnswer, EnterprisesQuery
-from serving.calls.shown import Wanted, leaf_told, needed, run_told, shown_call, site_told
+from serving.calls.shown import Wanted, leaf_told, run_told, shown_call, site_told
 from serving.calls.sites import records_told
 from serving.pages.city import City
 from serving.pages.enterprise import firm_content
@@ -13,7 +13,8 @@ from serving.pages.enterprises import Asked, firms_content
 
 
 def _enterprises(city: City, wanted: Wanted) -> dict[str, Any]:
-    content = needed(firms_content(city, wanted.key, Asked.of(wanted.query), wanted.size))
+    city.boards.needed()
+    content = firms_content(city, wanted.key, Asked.of(wanted.query), wanted.size)
     roles = content["roles_of"]
     return {
         "grading_run": run_told(content["board"]),

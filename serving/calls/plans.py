@@ -12,7 +12,7 @@ from data_contracts.plan_messages import (
     PlanQuery,
     PlansAnswer,
 )
-from serving.calls.shown import Wanted, leaf_told, needed, run_told, shown_call, site_told
+from serving.calls.shown import Wanted, leaf_told, run_told, shown_call, site_told
 from serving.pages.city import City
 from serving.pages.confirmations import Asked, confirmations_content
 from serving.pages.plan import kept_plans, plan_content
@@ -49,7 +49,8 @@ def _plan(city: City, wanted: Wanted) -> dict[str, Any]:
 
 
 def _confirmations(city: City, wanted: Wanted) -> dict[str, Any]:
-    content = needed(confirmations_content(city, wanted.key, Asked.of(wanted.query), wanted.size))
+    city.boards.needed()
+    content = confirmations_content(city, wanted.key, Asked.of(wanted.query), wanted.size)
     return {
         "grading_run": run_told(content["board"]),
         "total": content["total"],

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from data_contracts.errors import NotFound
 from serving.access.doorkeeper import key_asking
 from serving.access.keys import AccessKey
 from serving.calls.call import MAY_REPORT, Call, json_answer
@@ -86,17 +85,6 @@ def _wanted(request: Request, asks: type[BaseModel] | None) -> Wanted:
         raise invalid_request(error) from None
     query = {name: str(value) for name, value in read.model_dump(exclude_unset=True).items()}
     return Wanted(key_asking(), request.path_params, query, getattr(read, "size", 0))
-
-
-def needed(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The content, once there is a grading run; NotFound before."""
-    if content["board"] is None:
-        raise NotFound(
-            zh="还没有评级结果，请先运行 siterisk grade。",
-            en="There is no grading run yet: run siterisk grade first.",
-            field="grading_run",
-        )
-    return content
 
 
 def run_told(board: Board) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from data_contracts.city_messages import OverviewAnswer
 from data_contracts.contract import contract
 from data_contracts.site_messages import FactsAnswer, SiteAnswer, SitesAnswer, SitesQuery
-from serving.calls.shown import Wanted, leaf_told, needed, run_told, shown_call, site_told
+from serving.calls.shown import Wanted, leaf_told, run_told, shown_call, site_told
 from serving.pages.charts import COLOUR_ORDER
 from serving.pages.city import City
 from serving.pages.overview import overview_content
@@ -24,7 +24,8 @@ _CLOSED = {"violations": "rectified_on", "orders": "lifted_on", "defects": "clos
 
 
 def _overview(city: City, wanted: Wanted) -> dict[str, Any]:
-    content = needed(overview_content(city, wanted.key))
+    city.boards.needed()
+    content = overview_content(city, wanted.key)
     before = content["board"].run_before
     districts = [
         row
@@ -48,7 +49,8 @@ def _overview(city: City, wanted: Wanted) -> dict[str, Any]:
 
 
 def _sites(city: City, wanted: Wanted) -> dict[str, Any]:
-    content = needed(sites_content(city, wanted.key, Asked.of(wanted.query), wanted.size))
+    city.boards.needed()
+    content = sites_content(city, wanted.key, Asked.of(wanted.query), wanted.size)
     return {
         "grading_run": run_told(content["board"]),
         "total": content["total"],

@@ -17,6 +17,7 @@ from serving.command_line.plan_command import plan
 from serving.command_line.policy_commands import policy_application
 from serving.command_line.record_commands import check, load, snapshot, synth
 from serving.command_line.replay_command import replay
+from serving.command_line.report_command import report
 from serving.command_line.service_commands import serve
 from serving.command_line.terminal import tell_error, tell_unexpected
 
@@ -57,6 +58,7 @@ def application() -> typer.Typer:
         plan,
         backtest,
         replay,
+        report,
         serve,
         backup,
         restore,

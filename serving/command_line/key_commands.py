@@ -81,8 +81,8 @@ def add(
             store,
             name=name,
             role=role,
-            districts=_codes(districts),
-            agencies=_codes(agencies),
+            districts=codes_in(districts),
+            agencies=codes_in(agencies),
             calls_per_second=rate,
             at=now().to_pydatetime(),
             expires_at=None if expires is None else as_of_moment(expires).to_pydatetime(),
@@ -146,7 +146,8 @@ def _store(db: str | None) -> RecordStore:
     return RecordStore.open(db or load_settings(os.environ, Path.cwd()).store_url)
 
 
-def _codes(given: str) -> list[str]:
+def codes_in(given: str) -> list[str]:
+    """The codes that an option names, with a comma between."""
     return [code.strip() for code in given.replace("，", ",").split(",") if code.strip()]
 
 

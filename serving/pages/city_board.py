@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.code_list import code_list
+from data_contracts.errors import NotFound
 from data_contracts.moments import now
 from data_contracts.record_store import RecordStore
 from serving.access.keys import AccessKey
@@ -79,6 +80,17 @@ class Boards:
                     )
                 self._made = made_from, Board(run, _with_cards(grades, projects, earlier), before, decisions)
             return self._made[1]
+
+    def needed(self) -> Board:
+        """As `board`; NotFound before the first grading run."""
+        board = self.board()
+        if board is None:
+            raise NotFound(
+                zh="还没有评级结果，请先运行 siterisk grade。",
+                en="There is no grading run yet: run siterisk grade first.",
+                field="grading_run",
+            )
+        return board
 
     def _left_by(self, store: GradeStore, run: StoredRun) -> pd.DataFrame:
         """The frame of a run as the run left it: reading one takes half a second, a decision changes a few rows."""

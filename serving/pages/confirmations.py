@@ -108,7 +108,7 @@ def confirmations_content(city: City, key: AccessKey, asked: Asked, size: int = 
     chosen = asked.chosen(waiting)
     leaf = Leaf(len(chosen), asked.number, size)
     shown = chosen.iloc[leaf.part]
-    reasons = _reasons(city.state(), board, shown)
+    reasons = deciding_reasons(city.state(), board, shown)
     return {
         "board": board,
         "leaf": leaf,
@@ -137,7 +137,7 @@ def _after(site: dict[str, Any], word: str) -> str | None:
     return None if after == before else str(after["colour"])
 
 
-def _reasons(state: LiveState, board: Board, sites: pd.DataFrame) -> dict[str, Sentence]:
+def deciding_reasons(state: LiveState, board: Board, sites: pd.DataFrame) -> dict[str, Sentence]:
     """Of each site the strongest reasons of the risk that decided its colour; of the first head where a fact did."""
     if sites.empty:
         return {}

@@ -128,24 +128,25 @@ def page(request: Request, template: str, status: int = 200, **content: Any) -> 
     words, key = Words(language_of(request)), key_shown()
     session = request.cookies.get(COOKIE, "")
     query = f"?{request.url.query}" if request.url.query else ""
-    text = (
-        environment()
-        .get_template(template)
-        .render(
-            **content,
-            words=words,
-            say=words.say,
-            language=words.language,
-            key=key,
-            may_decide=key is not None and key.role in MAY_DECIDE,
-            form_token=form_token(key, session) if key else "",
-            here=request.url.path + query,
-            path=request.url.path,
-            version=version("siterisk"),
-        )
+    text = rendered(
+        template,
+        words,
+        **content,
+        paper=False,
+        key=key,
+        may_decide=key is not None and key.role in MAY_DECIDE,
+        form_token=form_token(key, session) if key else "",
+        here=request.url.path + query,
+        path=request.url.path,
     )
     # The mark by which the guard knows an answer of ours and lets it pass.
     return HTMLResponse(text, status_code=status, headers={ERROR_HEADER: "page"} if status >= 400 else None)
+
+
+def rendered(template: str, words: Words, **content: Any) -> str:
+    """The text of a template in one language. On `paper` there is nothing to follow, to send or to run."""
+    told = {"words": words, "say": words.say, "language": words.language, "version": version("siterisk")}
+    return environment().get_template(template).render(**content, **told)
 
 
 def refused_page(scope: Scope, refusal: Response) -> Response:
