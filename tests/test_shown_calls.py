@@ -121,7 +121,7 @@ def test_a_site_tells_the_figures_and_reasons_of_its_page(reader, grades):
             or WORDS.per_cent(head["risk"], 2) in text
         )
         for reason in (*head["raising"], *head["lowering"]):
-            assert f"{reason['en']} {100 * reason['points']:+.2f} points" in text
+            assert f"{reason['en']} {WORDS.points(reason['points'])}" in text
         difference = sum(head["families"].values())
         assert head["similar"] + difference == pytest.approx(head["risk"], abs=1e-9)
     for one in told["history"]["risks"]:
