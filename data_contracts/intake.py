@@ -20,9 +20,9 @@ from data_contracts.moments import now as this_moment
 from data_contracts.progress import Progress, silent
 from data_contracts.quality_report import IntakeReport
 from data_contracts.record_sources import open_source
-from data_contracts.record_store import RecordStore
+from data_contracts.record_store import RecordStore, arrival
 from data_contracts.row_chunks import CHUNK_ROWS
-from data_contracts.store_connection import connected
+from data_contracts.store_connection import connected, one_transaction
 from data_contracts.table_intake import IntakeOptions, take_table
 
 Source = str | Path | Mapping[str, pd.DataFrame]
@@ -45,8 +45,8 @@ def load(
     key says. A file with a personal column is refused whole, and named in the report. Raises
     SourceUnreadable, StoreBusy or StoreUnavailable; tables loaded before that stay.
     """
-    options = IntakeOptions(now or this_moment(), stamp_missing, chunk_rows)
     with connected(store.engine) as connection:
+        options = IntakeOptions(_arrival(connection, now), stamp_missing, chunk_rows)
         return _take_in(source, connection, options, progress, kind="load", store=store)
 
 
@@ -61,9 +61,14 @@ def check(
 ) -> IntakeReport:
     """What `load` would do and say, with nothing stored: against an empty store, or against `store` as it is."""
     first_version = _REHEARSED_VERSIONS if store is not None else 0
-    options = IntakeOptions(now or this_moment(), stamp_missing, chunk_rows, first_version)
     with _rehearsal(store) as connection:
+        options = IntakeOptions(_arrival(connection, now), stamp_missing, chunk_rows, first_version)
         return _take_in(source, connection, options, progress, kind="check", store=store)
+
+
+def _arrival(connection: sa.Connection, now: pd.Timestamp | None) -> pd.Timestamp:
+    with one_transaction(connection):
+        return arrival(connection, now or this_moment())
 
 
 def _take_in(

@@ -22,6 +22,9 @@ END_OF_DAY = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 # Two clocks differ by less; a moment further ahead than this is in the future (DESIGN, "Semantics").
 CLOCK_TOLERANCE = pd.Timedelta(minutes=5)
 EARLIEST, LATEST = pd.Timestamp("1900-01-01"), pd.Timestamp("2200-01-01")
+# A clock set back further than this behind what is on file is followed: one batch that a wrong clock dated years ahead
+# must not stop the time until then.
+LONGEST_STEP_BACK = pd.Timedelta(days=1)
 
 _DATE = r"(?P<year>\d{4})(?:-(?P<m1>\d{1,2})-(?P<d1>\d{1,2})|/(?P<m2>\d{1,2})/(?P<d2>\d{1,2})|(?P<m3>\d{2})(?P<d3>\d{2}))"
 _CLOCK = r"(?:[T ](?P<clock>\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)\s?(?P<offset>Z|[+-]\d{2}:?\d{2})?)?"
@@ -32,6 +35,20 @@ _ISO_DATE, _ISO_MOMENT = r"\d{4}-\d{2}-\d{2}", r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2
 def now() -> pd.Timestamp:
     """This moment as Shanghai wall time."""
     return _wall_time(dt.datetime.now(SHANGHAI))
+
+
+def not_before(clock: pd.Timestamp, known: dt.datetime | None) -> pd.Timestamp:
+    """What the clock says, or `known`, the newest moment on file, where the clock was set back behind it, by a day at most.
+
+    What is on file stays known, and what comes after it is not dated before it.
+
+    >>> ten = pd.Timestamp("2026-03-01 10:00")
+    >>> not_before(pd.Timestamp("2026-03-01 09:00"), ten), not_before(pd.Timestamp("2026-02-01"), ten)
+    (Timestamp('2026-03-01 10:00:00'), Timestamp('2026-02-01 00:00:00'))
+    """
+    if known is None or not clock < known <= clock + LONGEST_STEP_BACK:
+        return clock
+    return pd.Timestamp(known).as_unit("us")
 
 
 def as_of_moment(value: str | dt.date | pd.Timestamp) -> pd.Timestamp:

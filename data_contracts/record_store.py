@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from data_contracts.bulk_read import read_rows
 from data_contracts.contract import contract, contracts
 from data_contracts.errors import InvalidInput
+from data_contracts.moments import not_before
 from data_contracts.records import Records
 from data_contracts.store_connection import BUSY_SECONDS, connected, reading, store_engine, writing
 from data_contracts.store_tables import is_prepared, prepare_store, store_table
@@ -139,6 +140,22 @@ class RecordStore:
         with reading(self.engine) as connection:
             found = connection.execute(chosen)
             return pd.DataFrame(found.all(), columns=list(found.keys()))
+
+
+def arrival(connection: sa.Connection, clock: pd.Timestamp) -> pd.Timestamp:
+    """The moment at which rows come in: by the clock, or right after the newest batch and the newest answer on file.
+
+    The latter where the clock was set back behind them: a correction that came later must not count as earlier, nor
+    must an answer asked for again as of then see it.
+    """
+    versions, calls = store_table("store_versions"), store_table("ledger_calls")
+    for moment, order in (
+        (versions.c.loaded_at, versions.c.store_version),
+        (calls.c.asked_at, calls.c.call_id),
+    ):
+        known = connection.scalar(sa.select(moment).order_by(order.desc()).limit(1))
+        clock = not_before(clock, None if known is None else known + dt.timedelta(microseconds=1))
+    return clock
 
 
 def newest_version(connection: sa.Connection) -> int:

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
+
 from data_contracts.errors import SiteriskError, StoreUnavailable
 from data_contracts.moments import now
 from data_contracts.record_store import StoreMark
@@ -84,6 +86,11 @@ class LiveRecords:
     def newest(self) -> LiveState | None:
         """The state there is, without asking the store whether it has moved on; None before the first."""
         return self._state
+
+    def present(self) -> pd.Timestamp:
+        """This moment, as the state there is sees it (see `LiveState.present`)."""
+        held = self._state
+        return now() if held is None else held.present(now())
 
     def state(self) -> LiveState:
         """The state to answer from, after waiting for records just stored (see the module's head).
@@ -163,7 +170,7 @@ class LiveRecords:
             runs = self._runs(None)  # of another store, perhaps
         if self._store.mark(mark.version) != mark:
             return  # the store was replaced while it was read: look again
-        state = state.with_runs(runs).made_ready(now(), held)
+        state = state.with_runs(runs).made_ready(state.present(now()), held)
         with self._changed:
             self._state = state
             self._changed.notify_all()

@@ -9,6 +9,7 @@ from typing import Protocol
 import pandas as pd
 import sqlalchemy as sa
 
+from data_contracts.moments import not_before
 from data_contracts.record_store import StoreMark
 from data_contracts.records import Records
 from features.catalogue import Catalogue
@@ -83,6 +84,15 @@ class LiveState:
         return LiveState(
             Scorer(index, self.scorer.model), self.mark, jurisdictions, self.runs, self.yardstick or self
         )
+
+    def present(self, clock: pd.Timestamp) -> pd.Timestamp:
+        """The moment that an answer as of now is given for: by the clock, or the newest of what is on file in this state.
+
+        The latter where the clock was set back behind it: else what was known would no longer be.
+        """
+        for known in (self.mark.loaded_at, self.runs.newest_moment):
+            clock = not_before(clock, known)
+        return clock
 
     def compared_with(self, as_of: pd.Timestamp) -> CityRisks:
         """The risks that percentiles at a moment are taken against.

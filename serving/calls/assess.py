@@ -69,7 +69,8 @@ def answer_and_entry(
     newest: Callable[[], LiveState], key: AccessKey, asked: AssessRequest
 ) -> tuple[dict[str, Any], CallEntry]:
     """The content of the answer to a key, and what the ledger keeps of it."""
-    state, at = newest(), now()
+    state = newest()
+    at = state.present(now())
     project, grade = assessed(state, key, asked, at)
     call = {"kind": KIND, "asked": asked.model_dump_json(), "asked_at": at.to_pydatetime()}
     entry = entry_of(state, key, call, [grade])
@@ -90,7 +91,7 @@ async def _post_assess(request: Request) -> Response:
     asked = message_in(await request.body(), AssessRequest)
     key, parts = key_asking(), parts_of(request.app)
     answered = functools.partial(answer_and_entry, parts.live.state, key, asked)
-    content, entry = await parts.answered(answered, now())
+    content, entry = await parts.answered(answered, parts.live.present())
     await parts.remember(entry)
     request.scope.setdefault("siterisk.counts", {}).update(
         projects=1, decisions=1, decision_id=content["result"]["decision_id"]

@@ -33,7 +33,8 @@ KIND = "grades"
 
 async def answer_grades(application: Starlette, asked: GradesRequest) -> dict[str, Any]:
     """The content of the answer to the key of this call, once the ledger holds it."""
-    key, parts, as_of = key_asking(), parts_of(application), moment_asked(asked.as_of)
+    key, parts = key_asking(), parts_of(application)
+    as_of = moment_asked(asked.as_of, parts.live.present())
     work = functools.partial(answer_and_entry, parts.live.state, key, asked, as_of)
     content, entry = await parts.answered(work, as_of, with_reasons=asked.reasons)
     await parts.remember(entry)
@@ -98,8 +99,12 @@ def _told_run(run: RunGrades, model_version: str) -> dict[str, Any]:
 def answer_and_entry(
     newest: Callable[[], LiveState], key: AccessKey, asked: GradesRequest, as_of: pd.Timestamp
 ) -> tuple[dict[str, Any], CallEntry]:
-    """The content for a key with a number for each decision, and what the ledger keeps of it."""
+    """The content for a key with a number for each decision, and what the ledger keeps of it.
+
+    Where no `as_of` was asked for, nothing that the newest state has on file lies after the one that is answered.
+    """
     state, asked_at, call_id = newest(), now(), new_call_id()
+    as_of = as_of if asked.as_of else state.present(as_of)
     content, scores = answered_from(state, key, asked, as_of)
     for result, decision_id in zip(
         content["results"], decision_ids(call_id, len(asked.project_ids)), strict=True

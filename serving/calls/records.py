@@ -18,7 +18,7 @@ from data_contracts.json_rows import cells_of, file_of
 from data_contracts.moments import now
 from data_contracts.quality_report import RuleCount, TableReport
 from data_contracts.record_messages import LONGEST_HEADING, RecordsAnswer, RecordsRequest
-from data_contracts.record_store import RecordStore, newest_version
+from data_contracts.record_store import RecordStore, arrival, newest_version
 from data_contracts.staging import MISSING_PARENT
 from data_contracts.store_connection import connected
 from data_contracts.table_intake import IntakeOptions, take_batch
@@ -45,8 +45,9 @@ def take_posted(store: RecordStore, key: AccessKey, table: TableContract, body: 
     asked = message_in(body, RecordsRequest)
     cells, unknown = cells_of(table, asked.rows)
     name = ": ".join(filter(None, (f"key {key.key_id}", asked.source)))
-    batch = _Batch(key, table, cells, name, now())
     with connected(store.engine) as connection:
+        with connection.begin():
+            batch = _Batch(key, table, cells, name, arrival(connection, now()))
         while True:
             try:
                 refused, taken = batch.taken(connection)

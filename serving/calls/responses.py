@@ -88,7 +88,7 @@ def respond(parts: Parts, key: AccessKey, decision_id: str, said: Said) -> dict[
     }
     store, lent = parts.open_store(), parts.live.state().runs
     with connected(store.engine) as connection, writing(connection):
-        moment = now()
+        moment = GradeStore(store.engine).present(now())
         run = KnownRuns(GradeStore(store.engine), before=lent).at(moment)
         before = after = run.site(held.project_id) if run else None
         earlier = same_response(connection, row)

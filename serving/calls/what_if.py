@@ -61,6 +61,7 @@ def answer_and_entry(
 ) -> tuple[dict[str, Any], CallEntry]:
     """The content of the answer to a key, and what the ledger keeps of it: two decisions, before and after."""
     state, asked_at = newest(), now()
+    as_of = as_of if asked.as_of else state.present(as_of)
     before, after, rows = before_and_after(state, key, asked, as_of)
     call = {
         "kind": KIND,
@@ -145,7 +146,8 @@ def _json_value(kind: str, value: Any) -> Any:
 
 async def _post_what_if(request: Request) -> Response:
     asked = message_in(await request.body(), WhatIfRequest)
-    key, parts, as_of = key_asking(), parts_of(request.app), moment_asked(asked.as_of)
+    key, parts = key_asking(), parts_of(request.app)
+    as_of = moment_asked(asked.as_of, parts.live.present())
     answered = functools.partial(answer_and_entry, parts.live.state, key, asked, as_of)
     content, entry = await parts.answered(answered, as_of)
     await parts.remember(entry)

@@ -163,7 +163,7 @@ def _run(
     run = to_grade.graded(policies, before)
     run.passport["run_before"] = None if earlier is None else earlier.run_id
     run.passport["said_since"] = _said_since(store, earlier) if store else {}
-    return run, before, store.add_run(run, to_grade.day, now()) if store else None
+    return run, before, store.add_run(run, to_grade.day, store.present(now())) if store else None
 
 
 def _said_since(store: GradeStore, earlier: StoredRun | None) -> dict[str, int]:
@@ -181,7 +181,7 @@ def _keep_decisions(store: GradeStore, path: Path, day: pd.Timestamp, as_json: b
     run = store.needed_run(day.date())
     decided = read_confirmations(path, store.grades(run, decided_until=day.date()), day)
     if decided:
-        store.decide_all(run, decided, now())
+        store.decide_all(run, decided, store.present(now()))
     counts = {word: sum(one.decision == word for one in decided) for word in ("CONFIRM", "REFUSE")}
     say(
         f"已保存 {len(decided)} 项决定（确认 {counts['CONFIRM']}，否定 {counts['REFUSE']}），针对 {run.day} 的评级。\n"

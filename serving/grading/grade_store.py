@@ -22,6 +22,7 @@ from data_contracts.grade_tables import (
     SITE_GRADES,
     TEXTS,
 )
+from data_contracts.moments import not_before
 from data_contracts.store_connection import connected, reading, writing
 from data_contracts.store_tables import store_table
 from serving.grading.decisions import Decision, with_decisions
@@ -88,6 +89,21 @@ class GradeStore:
         with reading(self.engine) as connection:
             run_id, entry_id = connection.execute(sa.select(*newest)).one()
         return GradesMark(run_id or 0, entry_id or 0)
+
+    def newest_moment(self, mark: GradesMark | None = None) -> dt.datetime | None:
+        """When the last of the runs and decisions up to `mark` (None: of all) came on file; None where there is none."""
+        runs, decided = store_table(GRADING_RUNS), store_table(GRADE_CONFIRMATIONS)
+        newest = [sa.select(sa.func.max(runs.c.made_at)), sa.select(sa.func.max(decided.c.recorded_at))]
+        if mark is not None:
+            newest[0] = newest[0].where(runs.c.run_id <= mark.run_id)
+            newest[1] = newest[1].where(decided.c.entry_id <= mark.entry_id)
+        with reading(self.engine) as connection:
+            found = [connection.scalar(asked) for asked in newest]
+        return max((one for one in found if one is not None), default=None)
+
+    def present(self, clock: pd.Timestamp) -> pd.Timestamp:
+        """What the clock says, or when the last run or decision came on file where it was set back behind that."""
+        return not_before(clock, self.newest_moment())
 
     def notes(self, mark: GradesMark) -> list[RunNote]:
         """The runs up to `mark`, of the latest day first, of one day the one made last first."""

@@ -77,6 +77,7 @@ class KnownRuns:
         self.mark = NOTHING_KNOWN if store is None else mark or store.mark()
         self._store = store
         self._notes = [] if store is None else store.notes(self.mark)
+        self.newest_moment = None if store is None else store.newest_moment(self.mark)
         self._grades: KeptValues[RunNote, RunGrades] = before._grades if before else KeptValues(RUNS_KEPT)
         self._decisions: KeptValues[dt.date, dict[str, list[Decision]]] = KeptValues(RUNS_KEPT)
 
