@@ -52,9 +52,21 @@ class SliceTold(Told):
     value: Text
     projects: Whole
     outcomes: Whole
+    expected: Figure = Field(description="预计的结果数。 The outcomes that the model expects.")
     observed_over_expected: Figure
+    chance_low: Figure = Field(
+        description="仅凭偶然，百次中九十五次所在范围。 By chance alone it lies between these in 95 of 100 cases."
+    )
+    chance_high: Figure
+    is_large_enough: bool = Field(
+        description="结果是否足以判断。 Whether there are enough outcomes to judge."
+    )
+    is_beyond_chance: bool
     auc: Figure
     selection_rate_at_10pct: Figure = Field(description="进入前 10% 名单的比例。 The share on the 10 % list.")
+    recall_at_10pct: Figure = Field(
+        description="名单覆盖的结果比例。 The share of outcomes that the list meets."
+    )
 
 
 class CheckTold(Told):
@@ -75,6 +87,9 @@ class FeatureMoves(Told):
     label_zh: str
     label_en: str
     size: float
+    direction: int = Field(
+        description="1 值大风险升，-1 值大风险降，0 不一。 1: higher values raise it, -1: lower it, 0: neither."
+    )
 
 
 class HeadEvaluated(Told):
@@ -94,6 +109,9 @@ class HeadEvaluated(Told):
     checks_passed: int
     checks: list[CheckTold]
     slices: dict[str, list[SliceTold]]
+    fairness: dict[str, list[SliceTold]] = Field(
+        description="模型从未使用的企业属性。 By what the model never sees of firms."
+    )
     strongest: list[FeatureMoves]
 
 
@@ -111,12 +129,14 @@ class EvaluationAnswer(Told):
                     "heads": [{
                         "name": "accident", "title_zh": "事故", "title_en": "Accident", "given_a_visit": False, "horizon_days": 90,
                         "first": "2024-10-01", "last": "2025-09-01", "projects": 4600, "outcomes": 41,
-                        "model": {"auc": EXAMPLE_INTERVAL}, "checks_passed": 9, "checks": [], "slices": {},
+                        "model": {"auc": EXAMPLE_INTERVAL}, "checks_passed": 9, "checks": [], "slices": {}, "fairness": {},
                         "rules": [{
                             "rule": "past_violations", "zh": "过往违规次数", "en": "past violations",
                             "measures": {"auc": EXAMPLE_INTERVAL}, "auc_gain": {"mean": 0.08, "low": 0.05, "high": 0.12},
                         }],
-                        "strongest": [{"feature": "floor_area_m2", "label_zh": "建筑面积", "label_en": "Floor area", "size": 0.41}],
+                        "strongest": [{
+                            "feature": "floor_area_m2", "label_zh": "建筑面积", "label_en": "Floor area", "size": 0.41, "direction": 1,
+                        }],
                     }],
                 }
             ]
@@ -158,7 +178,7 @@ class TableLook(Told):
     loaded_at: Moment
     sources: list[str]
     late_median_days: Figure = Field(
-        description="迟报天数的中位。 Median days from happening to being on file."
+        description="迟报天数的中位；为负即事先报送。 Median days from happening to being on file; below 0: filed ahead."
     )
     late_p90_days: Figure
     complete: Figure = Field(description="有值单元格的比例。 The share of cells with a value.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -153,8 +155,15 @@ def test_firms_are_told_as_on_their_pages(reader):
         assert f"on average {100 * through['mean']:+.3f} points" in text
 
 
-def test_the_plan_of_a_week_is_that_of_its_page(reader, running_city, grades):
-    keep_plan(running_city, "2026-W27", grades["project_id"][:3].tolist())
+@pytest.fixture
+def planned(running_city: SmallCity, grades: pd.DataFrame) -> Iterator[None]:
+    """A plan of a week for three sites, which other tests do not meet."""
+    path = keep_plan(running_city, "2026-W27", grades["project_id"][:3].tolist())
+    yield
+    path.unlink()
+
+
+def test_the_plan_of_a_week_is_that_of_its_page(reader, planned):
     told = reader.told("/plans")
     assert {"week": "2026-W27", "versions": [1]} in told["weeks"]
     text, plan = reader.page("/plan?week=2026-W27"), reader.told("/plans/2026-W27")
@@ -168,7 +177,7 @@ def test_the_plan_of_a_week_is_that_of_its_page(reader, running_city, grades):
         reader.told(wrong, 404)
 
 
-def keep_plan(city: SmallCity, week: str, sites: list[str]) -> None:
+def keep_plan(city: SmallCity, week: str, sites: list[str]) -> Path:
     """A plan of visits drawn at random, kept in the city's home."""
     usual = dict.fromkeys(COLUMNS) | {
         "week": week, "day": "2026-06-29", "agency_code": "D310115", "discipline": "SAFETY", "selected_by": "RANDOM",
@@ -181,7 +190,9 @@ def keep_plan(city: SmallCity, week: str, sites: list[str]) -> None:
     tables = {name: pd.DataFrame(columns=list(columns)) for name, columns in empty.items()}
     passport = {"week": week, "as_of": "2026-06-26T00:00:00", "seed": 1, "gap": 0.0}
     (city.home / "plans").mkdir(exist_ok=True)
-    write_plan(WeeklyPlan(visits, **tables, passport=passport), city.home / "plans" / f"{week}-1.json")
+    path = city.home / "plans" / f"{week}-1.json"
+    write_plan(WeeklyPlan(visits, **tables, passport=passport), path)
+    return path
 
 
 def test_what_waits_is_that_of_its_page(reader):
@@ -215,8 +226,15 @@ def test_the_evaluation_of_the_model_is_that_of_its_page(reader, judged):
         for measures in (head["model"], *(one["measures"] for one in head["rules"])):
             for name, digits in (("auc", 3), ("lift_at_5pct", 2), ("recall_at_10pct", 2)):
                 assert shown_interval(measures[name], digits) in text
-        for rows in head["slices"].values():
-            assert all(WORDS.number(one["observed_over_expected"], 2) in text for one in rows)
+        assert set(head["slices"]) == {"district", "category"} and set(head["fairness"]) == {
+            "registered_region",
+            "ownership",
+        }
+        for rows in (head["slices"] | head["fairness"]).values():
+            for one in rows:
+                told_at_all = WORDS.number(one["observed_over_expected"], 2) in text
+                assert told_at_all if one["is_large_enough"] else "too few outcomes to judge" in text
+                assert one["is_large_enough"] == (max(one["outcomes"], one["expected"]) >= 20)
         assert all(f"{one['size']:.3f}" in text and one["label_en"] in text for one in head["strongest"])
 
 
@@ -229,23 +247,27 @@ def shown_interval(found: dict[str, Any] | None, digits: int) -> str:
 
 def test_the_state_of_the_data_is_that_of_its_page(reader, client, running_city, grades):
     manager = {"Authorization": f"Bearer {new_key(running_city, districts=['310000'], role='manage')[1]}"}
-    bad = {"inspection_id": "Q-CALL-1", "project_id": grades["project_id"][0], "inspected_on": "2026-02-30"}
-    post = "/v1/records/inspections"
+    bad = {
+        "order_id": "Q-CALL-1",
+        "project_id": grades["project_id"][0],
+        "kind": "STOP",
+        "issued_on": "2026-02-30",
+    }
+    post = "/v1/records/orders"
     eventually(lambda: client.post(post, json={"rows": [bad]}, headers=manager).status_code == 200, 10)
-    text, told = reader.page("/data?table=inspections"), reader.told("/data?table=inspections")
+    text, told = reader.page("/data?table=orders"), reader.told("/data?table=orders")
     for one in told["tables"]:
         row = row_of(text, f" {one['table']} ")
         assert f" {WORDS.number(one['rows'])} " in row and WORDS.per_cent(one["complete"], 0) in row
-        if one["late_median_days"] is not None:
-            assert f"{one['late_median_days']:.1f} / {one['late_p90_days']:.1f}" in row
+        late, most = one["late_median_days"], one["late_p90_days"]
+        if late is not None:
+            assert ("filed ahead" if late < 0 else f"{late:,.1f} / {most:,.1f}") in row
     assert f"In quarantine ({told['found']} rows)" in text
-    (mine,) = [one for one in told["quarantine"] if one["cells"]["inspection_id"] == "Q-CALL-1"]
-    assert (
-        all(fault["en"] in text for fault in mine["faults"]) and mine["faults"][0]["column"] == "inspected_on"
-    )
+    (mine,) = [one for one in told["quarantine"] if one["cells"]["order_id"] == "Q-CALL-1"]
+    assert all(fault["en"] in text for fault in mine["faults"]) and mine["faults"][0]["column"] == "issued_on"
 
 
-def test_a_key_is_told_of_its_districts_alone(client, running_city, grades):
+def test_a_key_is_told_of_its_districts_alone(client, running_city, grades, planned):
     with RecordStore.open(running_city.store_url) as store:
         projects = store.read("projects").drop_duplicates("project_id", keep="last").set_index("project_id")
     sites = grades["project_id"].map(projects["region_code"])
@@ -264,8 +286,8 @@ def test_a_key_is_told_of_its_districts_alone(client, running_city, grades):
         mine = reader.told(f"/enterprises/{one['enterprise_id']}")
         assert {site["project_id"] for site in mine["sites"]} <= set(within)
         assert set().union(*(through["points"] for through in mine["through"].values()), []) <= set(within)
-    visits = reader.told("/plans/2026-W27")["visits"] if reader.told("/plans")["weeks"] else []
-    assert {visit["project_id"] for visit in visits} <= set(within)
+    visits = reader.told("/plans/2026-W27")["visits"]
+    assert {visit["project_id"] for visit in visits} == set(grades["project_id"][:3]) & set(within)
     assert {one["project_id"] for one in reader.told("/confirmations?size=1000")["waiting"]} <= set(within)
 
 

@@ -49,12 +49,10 @@ def _head(head: Mapping[str, Any], rules: Mapping[str, tuple[str, str]]) -> dict
         ],
         "checks_passed": head["passed"],
         "checks": head["checks"],
-        "slices": {
-            key: [row | {"outcomes": row.get("positives")} for row in rows] for key, rows in head["slices"].items()
-        },
+        **{word: head[word] for word in ("slices", "fairness")},
         "strongest": [
-            {"feature": one.name, "label_zh": one.label_zh, "label_en": one.label_en, "size": size}
-            for one, size in head["strongest"]
+            {"feature": one.name, "label_zh": one.label_zh, "label_en": one.label_en, **moves._asdict()}
+            for one, moves in head["strongest"]
         ],
     }  # fmt: skip
 

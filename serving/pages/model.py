@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import poisson
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,9 +29,25 @@ SLICES = {
     "category": ("工程类别", "Category", "project_categories"),
     "inherent_grade": ("固有等级", "Inherent grade", None),
     "size_class": ("规模", "Size", None),
-    "registered_region": ("企业注册地（仅审计）", "Registered region (audit only)", None),
-    "ownership": ("企业所有制（仅审计）", "Ownership (audit only)", None),
 }
+FAIRNESS = {
+    "registered_region": ("企业注册地", "Registered region", None),
+    "ownership": ("企业所有制", "Ownership", None),
+}
+"""Columns that no model ever sees, kept to audit it."""
+VALUES = {
+    "below 10,000 m²": ("1 万平方米以下", "below 10,000 m²"),
+    "10,000 m² and above": ("1 万平方米及以上", "10,000 m² and above"),
+    "50,000 m² and above": ("5 万平方米及以上", "50,000 m² and above"),
+    "same city": ("本市", "same city"),
+    "elsewhere": ("外地", "elsewhere"),
+    "state-owned": ("国有", "state-owned"),
+    "not state-owned": ("非国有", "not state-owned"),
+    "(other)": ("其余", "all others"),
+}
+"""Values of the audit's groups that no code list names."""
+FEWEST_OUTCOMES = 20
+"""With fewer, expected and observed alike, chance moves observed over expected by more than two fifths either way."""
 NOT_FOR = (
     (
         "结果是检查建议，不是违法违规行为的认定。",
@@ -51,7 +68,21 @@ NOT_FOR = (
     ),
 )
 STRONGEST = 12
-_SUMMARIES: KeptValues[tuple[str, pd.Timestamp], dict[str, dict[str, float]]] = KeptValues(2)
+LEAST_TREND = 0.3
+ARROWS = {1: "↑", -1: "↓", 0: ""}
+
+
+class Moves(NamedTuple):
+    """How a feature moves the city's sites: mean size of its SHAP value (log-odds), and whether higher values raise the risk.
+
+    `direction` is 1 where they raise it, -1 where they lower it, 0 where they do neither throughout.
+    """
+
+    size: float
+    direction: int
+
+
+_SUMMARIES: KeptValues[tuple[str, pd.Timestamp], dict[str, dict[str, Moves]]] = KeptValues(2)
 
 
 async def _model(request: Request) -> Response:
@@ -76,6 +107,8 @@ def model_content(city: City) -> dict[str, Any]:
         ],
         "not_for": NOT_FOR,
         "rules": RULES,
+        "slice_titles": SLICES | FAIRNESS,
+        "values_named": VALUES,
     }
 
 
@@ -84,7 +117,10 @@ def model_drawings(content: Mapping[str, Any], words: Words) -> dict[str, Any]:
     return {
         "strongest_bars": {
             head["name"]: bars(
-                [(words.say(one.label_zh, one.label_en), size) for one, size in head["strongest"]],
+                [
+                    (f"{words.say(one.label_zh, one.label_en)} {ARROWS[moves.direction]}".strip(), moves.size)
+                    for one, moves in head["strongest"]
+                ],
                 words.say(
                     f"{head['title'].zh}：全市在建工地上影响最大的特征",
                     f"{head['title'].en}: features that move the city's sites most",
@@ -97,7 +133,7 @@ def model_drawings(content: Mapping[str, Any], words: Words) -> dict[str, Any]:
 
 
 def _head(
-    state: LiveState, name: str, head: Mapping[str, Any], strongest: Mapping[str, float]
+    state: LiveState, name: str, head: Mapping[str, Any], strongest: Mapping[str, Moves]
 ) -> dict[str, Any]:
     metrics, definition = head.get("metrics") or {}, head.get("definition") or {}
     contenders, judged = metrics.get("contenders", {}), metrics.get("judged")
@@ -112,43 +148,78 @@ def _head(
         "gains": metrics.get("gains", {}),
         "checks": [one for one in head.get("checks", []) if one["state"] != "passed"],
         "passed": sum(one["state"] == "passed" for one in head.get("checks", [])),
-        "slices": {
-            key: _slice(rows) for key, rows in (metrics.get("slices") or {}).items() if key in SLICES and rows
-        },
-        "slice_titles": SLICES,
+        "slices": _slices(metrics, SLICES),
+        "fairness": _slices(metrics, FAIRNESS),
         "strongest": [(catalogue.feature(one), size) for one, size in strongest.items()],
     }
 
 
-def _slice(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The parts with any outcome, the worst calibrated first."""
-    counted = [row for row in rows if row.get("positives")]
-
-    def off(row: Mapping[str, Any]) -> float:
-        ratio = row.get("observed_over_expected")
-        return 0.0 if not ratio else abs(float(np.log(ratio)))
-
-    return sorted(counted, key=off, reverse=True)[:12]
+def _slices(metrics: Mapping[str, Any], columns: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """By column its parts: those large enough to be judged first, the worst calibrated of them first."""
+    return {
+        column: sorted(map(_slice, rows), key=lambda one: (not one["is_large_enough"], -one["off"]))
+        for column, rows in (metrics.get("slices") or {}).items()
+        if column in columns and rows
+    }
 
 
-def city_summary(state: LiveState, day: pd.Timestamp) -> dict[str, dict[str, float]]:
-    """By head the mean size of what each feature adds to the log-odds (SHAP) over the day's active sites, largest first."""
+def _slice(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A part with the outcomes expected, and what observed over expected would be by chance in 95 of 100 cases.
+
+    Rows of a project are taken as independent, so in truth chance reaches somewhat further.
+    """
+    outcomes = row.get("positives") or 0
+    expected = (row.get("rows") or 0) * (row.get("mean_risk") or 0.0)
+    chance = [float(each) / expected for each in poisson.interval(0.95, expected)] if expected else None
+    ratio = row.get("observed_over_expected")
+    is_large_enough = ratio is not None and max(outcomes, expected) >= FEWEST_OUTCOMES
+    return {
+        **row,
+        "outcomes": outcomes,
+        "expected": expected,
+        "is_large_enough": is_large_enough,
+        "chance_low": chance and chance[0],
+        "chance_high": chance and chance[1],
+        "is_beyond_chance": is_large_enough
+        and chance is not None
+        and not chance[0] <= float(ratio or 0) <= chance[1],
+        "off": abs(float(np.log(ratio))) if ratio else np.inf if ratio == 0 else 0.0,
+    }
+
+
+def city_summary(state: LiveState, day: pd.Timestamp) -> dict[str, dict[str, Moves]]:
+    """By head how each feature moves the log-odds (SHAP) over the day's active sites, largest first."""
     return _SUMMARIES.value((state.scorer.model.version, day), lambda: _summary(state, day))
 
 
-def _summary(state: LiveState, day: pd.Timestamp) -> dict[str, dict[str, float]]:
+def _summary(state: LiveState, day: pd.Timestamp) -> dict[str, dict[str, Moves]]:
     sites, model = state.scorer.index.sites(day), state.scorer.model
     if not len(sites):
         return {}
     matrix = state.scorer.index.matrix(sites.tolist(), np.full(len(sites), day.to_datetime64()))
-    found = {}
+    values, found = model.features_of(matrix), {}
     for head in model.heads:
-        sizes = np.abs(model.parts(matrix, head)[:, :-1]).mean(axis=0)
-        order = np.argsort(-sizes, kind="stable")
+        parts = model.parts(matrix, head)[:, :-1]
+        sizes = np.abs(parts).mean(axis=0)
+        order = np.argsort(-sizes, kind="stable")[:STRONGEST].tolist()
         found[head] = {
-            model.feature_names[place]: float(sizes[place]) for place in order[:STRONGEST] if sizes[place]
+            model.feature_names[place]: Moves(
+                float(sizes[place]), _direction(values[:, place], parts[:, place])
+            )
+            for place in order
+            if sizes[place]
         }
     return found
+
+
+def _direction(values: np.ndarray, parts: np.ndarray) -> int:
+    """By the rank correlation of a feature's values with what they add, missing ones left out."""
+    known = ~np.isnan(values)
+    there, added = pd.Series(values[known]), pd.Series(parts[known])
+    if min(there.nunique(), added.nunique()) < 2:
+        return 0
+    trend = there.corr(added, method="spearman")
+    return 0 if abs(trend) < LEAST_TREND else int(np.sign(trend))
 
 
 PAGES = (Page("/model", _model),)
