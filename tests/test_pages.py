@@ -252,11 +252,17 @@ def test_a_kept_plan_is_shown_and_handed_out(manager, running_city, grades):
         assert manager.get(f"/ui/plan/{wrong}").status_code == 404
 
 
+def quarantined(manager) -> set[str]:
+    """The addresses of the inspections in quarantine."""
+    listed = shown(manager, "/ui/data?table=inspections")
+    return set(re.findall(r'href="(/ui/data/quarantine/inspections[^"]+)"', listed))
+
+
 def test_a_row_in_quarantine_is_corrected_on_its_page(manager, client, admin, grades):
     bad = {"inspection_id": "Q-PAGE-1", "project_id": grades["project_id"][0], "inspected_on": "2026-02-30"}
+    before = quarantined(manager)
     assert client.post("/v1/records/inspections", json={"rows": [bad]}, headers=admin).json()["refused"] == 1
-    listed = shown(manager, "/ui/data?table=inspections")
-    (address,) = set(re.findall(r'href="(/ui/data/quarantine/inspections[^"]+)"', listed))
+    (address,) = quarantined(manager) - before
     assert b"Q-PAGE-1" in manager.get("/ui/data/quarantine.csv").content
     page = shown(manager, unescape(address))
     cells = {f"cell_{name}": value for name, value in bad.items()} | {"form_token": form_token(page)}
