@@ -58,7 +58,9 @@ docs: venv
 	$(BIN)/python -m training.checks_page
 
 screenshots: venv
-	PYTHONPATH=. $(BIN)/python -m tests.screenshots
+	@.ci/debian 'chromium=command -v chromium || command -v chromium-browser || command -v google-chrome' 'fonts-noto-cjk=fc-list :lang=zh | grep -q .'
+	$(BIN)/siterisk demo --no-serve $(DEMO)
+	PYTHONPATH=. $(BIN)/python -m tests.screenshots $${SITERISK_HOME:-var}/demo
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

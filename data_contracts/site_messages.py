@@ -229,6 +229,17 @@ class ChangeOffered(Told):
     records: int
 
 
+class FactTold(Told):
+    """A record that a value rests on, and what it adds."""
+
+    of: str
+    table: str
+    key: str
+    happened: Moment
+    recorded_at: Moment
+    amount: Figure
+
+
 class SiteAnswer(Told):
     """项目: one site, both grades and why, as its page shows it."""
 
@@ -251,6 +262,7 @@ class SiteAnswer(Told):
                     "similar_sites": [],
                     "parties": [],
                     "changes": [{"change": "LIFT_ORDERS", "zh": "整改复查合格，解除指令", "en": "Orders lifted", "records": 1}],
+                    "rule_facts": [],
                     "way_down_zh": "风险需降至2.70%以下；全部整改后为2.10%，足以下调",
                     "way_down_en": "It has to fall below 2.70 %; with all of it 2.10 %: enough",
                 }
@@ -268,21 +280,13 @@ class SiteAnswer(Told):
     similar_sites: list[SiteGrade]
     parties: list[PartyTold]
     changes: list[ChangeOffered]
+    rule_facts: list[FactTold] = Field(
+        description="直接判定所依据的记录；由风险判定时为空。 The records behind the rule that decided; none where a risk did."
+    )
     way_down_zh: Text = Field(
         description="依法可改变的事项能否降低颜色。 Whether lawful changes would lower the colour."
     )
     way_down_en: Text
-
-
-class FactTold(Told):
-    """A record that a value rests on, and what it adds."""
-
-    of: str
-    table: str
-    key: str
-    happened: Moment
-    recorded_at: Moment
-    amount: Figure
 
 
 class FactsAnswer(Told):

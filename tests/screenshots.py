@@ -1,72 +1,96 @@
-"""Pictures of every page in both languages for docs/screenshots, from the pages as they run: `make screenshots`."""
+"""Pictures of every page in both languages, and how three sites are read, from the pages as they run: `make screenshots`.
+
+    python -m tests.screenshots HOME
+
+HOME is that of an installation with a grading run and a plan, such as the demo's (var/demo). Pictures go to docs/screenshots;
+`docs/reading-a-grade.md` gets the five answers of three sites word for word.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import shutil
-import tempfile
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from data_contracts.moments import now
+from data_contracts.record_store import RecordStore
+from serving.access.key_store import add_key
 from serving.command_line.service_commands import free_port
 from serving.command_line.service_process import address, running_service
-from serving.settings import load_settings
-from tests.running_city import GRADED_ON, city_of_its_own, grade, new_key
+from serving.settings import Settings, load_settings
+from tests.reading_a_grade import LANGUAGES, Reading, chosen_sites, page_of
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PICTURES = DOCS / "screenshots"
 PAGES = {
     "overview": "/ui/", "sites": "/ui/sites", "confirmations": "/ui/confirmations", "enterprises": "/ui/enterprises",
     "plan": "/ui/plan", "model": "/ui/model", "data": "/ui/data",
 }  # fmt: skip
-
-
-class _Folders:
-    """What the tests' city asks of pytest's temporary folders."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def getbasetemp(self) -> Path:
-        return self.root
-
-    def mktemp(self, name: str) -> Path:
-        (self.root / name).mkdir()
-        return self.root / name
+WIDTH, HEIGHT = 1280, 1000
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as root:
-        folders: Any = _Folders(Path(root))
-        city = city_of_its_own(folders)
-        grade(city, GRADED_ON)
-        token = new_key(city, districts=["310000"], role="manage", expires_at=dt.datetime(2199, 1, 1))[1]
-        given = {**city.environment, "SITERISK_PORT": str(free_port("127.0.0.1", 3510))}
-        settings = load_settings(given, city.home)
-        with running_service(settings, city.home / "service.log"):
-            _taken(address(settings), token)
-
-
-def _taken(base: str, token: str) -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as started:
+    """Serve the home, take the pictures, write the page."""
+    home = Path(sys.argv[1]).resolve()
+    given = {"SITERISK_HOME": str(home), "SITERISK_MLRUNS": str(home / "mlruns")}
+    settings = load_settings({**given, "SITERISK_PORT": str(free_port("127.0.0.1", 3510))}, home)
+    token = _key(settings)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with running_service(settings, home / "screenshots.log"), sync_playwright() as started:
+        base = address(settings)
+        chromium = (
+            shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        )
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
-        page.goto(f"{base}/ui/")
-        page.screenshot(path=FOLDER / "sign-in-zh.png")
-        page.fill("#key", token)
-        page.press("#key", "Enter")
-        page.wait_for_url(f"{base}/ui/")
-        page.goto(f"{base}/ui/sites")
-        site = str(page.locator("tbody th a").first.get_attribute("href"))
-        for language in ("zh", "en"):
-            page.goto(f"{base}/ui/language/{language}")
-            for name, path in (PAGES | {"site": site, "sheet": f"{site}/sheet"}).items():
-                page.goto(base + path)
-                page.screenshot(path=FOLDER / f"{name}-{language}.png", full_page=name == "site")
+        page = _signed_in(browser, base, token)
+        sites = chosen_sites(base, token)
+        readings = [_pictured(page, base, language, sites) for language in LANGUAGES]
         browser.close()
+    (DOCS / "reading-a-grade.md").write_text(page_of(sites, readings), encoding="utf-8")
+
+
+def _key(settings: Settings) -> str:
+    with RecordStore.open(settings.store_url) as store:
+        _, token = add_key(
+            store, name="screenshots", role="manage", districts=["310000"], agencies=[], calls_per_second=1000.0,
+            at=now().to_pydatetime(), expires_at=now().to_pydatetime() + dt.timedelta(hours=1),
+        )  # fmt: skip
+    return token
+
+
+def _signed_in(browser: Browser, base: str, token: str) -> Page:
+    page = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}).new_page()
+    page.goto(f"{base}/ui/")
+    page.screenshot(path=PICTURES / "sign-in-zh.png")
+    page.fill("#key", token)
+    page.press("#key", "Enter")
+    page.wait_for_url(f"{base}/ui/")
+    return page
+
+
+def _pictured(
+    page: Page, base: str, language: str, sites: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Reading]:
+    """Every page in one language, and the five answers of each site with a picture of its first screen."""
+    page.goto(f"{base}/ui/language/{language}")
+    whole = f"/ui/sites/{next(iter(sites.values()))['project_id']}"
+    for name, path in (PAGES | {"site": whole, "sheet": f"{whole}/sheet"}).items():
+        page.goto(base + path)
+        page.screenshot(path=PICTURES / f"{name}-{language}.png", full_page=name in ("site", "sheet"))
+    found = {}
+    for name, site in sites.items():
+        page.goto(f"{base}/ui/sites/{site['project_id']}")
+        page.screenshot(path=PICTURES / f"reading-{name}-{language}.png")
+        answers = page.locator("dl.answers > div")
+        found[name] = [
+            (one.locator("dt").inner_text(), one.locator("dd").inner_text()) for one in answers.all()
+        ]
+    return found
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_contracts.city_messages import OverviewAnswer
 from data_contracts.contract import contract
 from data_contracts.site_messages import FactsAnswer, SiteAnswer, SitesAnswer, SitesQuery
+from features.facts_behind import Fact
 from serving.calls.shown import Wanted, leaf_told, run_told, shown_call, site_told
 from serving.pages.charts import COLOUR_ORDER
 from serving.pages.city import City
@@ -75,6 +76,7 @@ def _site(city: City, wanted: Wanted) -> dict[str, Any]:
             {"change": one["fact"].code, "zh": one["fact"].zh, "en": one["fact"].en, "records": one["rows"]}
             for one in content["changes"]
         ],
+        "rule_facts": _facts_told(content["rule_facts"]["facts"]) if content["rule_facts"] else [],
         "way_down_zh": content["way_down"] and content["way_down"].zh,
         "way_down_en": content["way_down"] and content["way_down"].en,
     }
@@ -125,14 +127,18 @@ def _facts(city: City, wanted: Wanted) -> dict[str, Any]:
         "feature": feature.name,
         **{word: getattr(feature, word) for word in ("label_zh", "label_en", "unit")},
         "as_of": content["day"],
-        "facts": [
-            {
-                "of": fact.of, "table": fact.table, "key": key, "happened": fact.happened, "recorded_at": fact.recorded_at,
-                "amount": fact.amount,
-            }
-            for fact, key in content["facts"]
-        ],
-    }  # fmt: skip
+        "facts": _facts_told(content["facts"]),
+    }
+
+
+def _facts_told(facts: Sequence[tuple[Fact, str]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "of": fact.of, "table": fact.table, "key": key, "happened": fact.happened, "recorded_at": fact.recorded_at,
+            "amount": fact.amount,
+        }
+        for fact, key in facts
+    ]  # fmt: skip
 
 
 CALLS = (

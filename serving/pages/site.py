@@ -44,6 +44,7 @@ MARKED = {
     "accidents": ("事故", "Accidents"),
 }
 MOST_FACTS = 50
+MOST_RULE_FACTS = 5
 
 
 async def _site(request: Request) -> Response:
@@ -92,6 +93,7 @@ def site_content(city: City, key: AccessKey, project_id: str) -> dict[str, Any]:
         "parties": _parties(rows["project_parties"], moment),
         "changes": offered_changes(possible),
         "way_down": way_down(state, board, site, possible),
+        "rule_facts": _rule_facts(state, site, day),
     }
 
 
@@ -111,6 +113,16 @@ def _head(board: Board, state: LiveState, site: Any, head: str, found: Beside) -
         "raising": [one for one in found.reasons if one.log_odds > 0],
         "lowering": [one for one in found.reasons if one.log_odds < 0],
     }
+
+
+def _rule_facts(state: LiveState, site: Any, day: pd.Timestamp) -> dict[str, Any] | None:
+    """The fact of the rule that decided and the records behind it; None where a risk decided, or nothing did."""
+    index = state.scorer.index
+    feature = next((one for one in index.catalogue.features if one.name == site.fact), None)
+    if feature is None:
+        return None
+    facts = index.facts_behind(feature.name, site.project_id, day)[:MOST_RULE_FACTS]
+    return {"feature": feature, "facts": [(fact, key_in_words(fact.key)) for fact in facts]}
 
 
 def site_drawings(content: Mapping[str, Any], catalogue: Catalogue, words: Words) -> dict[str, Any]:
