@@ -17,7 +17,8 @@ SITES = {
 INTRODUCTION = """# 怎样读懂一个等级 / Reading a grade
 
 由 `make screenshots` 根据运行中的页面生成，模拟城市，不涉及任何真实项目。
-Written by `make screenshots` from the pages as they run, on a synthetic city: no real site is meant, and what it says changes with the city's last day.
+Written by `make screenshots` from the pages as they run, on a synthetic city: no real site is meant. What it says
+changes with the last day of the city.
 
 项目页面开头的“五个问题”回答：为什么是这个颜色、从什么时候开始、依据哪些事实、怎样才会改变、找谁。下面是三个项目的原文。读的时候记住三点：
 
