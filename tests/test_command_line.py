@@ -41,6 +41,7 @@ COMMANDS = [
     "restore",
     "policy",
     "key",
+    "ledger",
 ]
 
 
