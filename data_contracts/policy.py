@@ -109,7 +109,7 @@ def policy_file(name: str) -> PolicyFile:
 
 POLICY_NAMES = (
     "inherent_grade", "risk_matrix", "input_requirements", "dynamic_grade", "visit_frequency", "visit_frequency_2018",
-    "visit_choice", "weekly_plan", "changeable_facts",
+    "visit_choice", "weekly_plan", "changeable_facts", "ledger_retention",
 )  # fmt: skip
 
 

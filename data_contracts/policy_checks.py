@@ -28,10 +28,18 @@ def content_faults(name: str, entry: Mapping[str, Any]) -> list[Fault]:
         "visit_choice": visit_choice_faults,
         "weekly_plan": weekly_plan_faults,
         "changeable_facts": changeable_facts_faults,
+        "ledger_retention": _ledger_retention,
     }
     if name not in checks:
         return [(1, f"there is no policy called {name}")]
     return list(checks[name](entry))
+
+
+def _ledger_retention(entry: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from wrong_words(entry, {"keep_years"} | DATED_WORDS, {"keep_years"})
+    years = entry.get("keep_years")
+    if type(years) is not int or years < 1:
+        yield entry[LINE], f"keep_years is {years!r}, not a whole number of years from 1 on"
 
 
 def _inherent_grade(entry: Mapping[str, Any]) -> Iterator[Fault]:

@@ -42,6 +42,7 @@ COMMANDS = [
     "restore",
     "policy",
     "key",
+    "ledger",
 ]
 
 

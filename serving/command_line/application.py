@@ -12,6 +12,7 @@ from serving.command_line.exit_codes import UNEXPECTED, exit_code, exit_codes_in
 from serving.command_line.feature_commands import features
 from serving.command_line.grade_command import grade
 from serving.command_line.key_commands import key_group
+from serving.command_line.ledger_commands import ledger_group
 from serving.command_line.model_commands import promote, rollback, score, train
 from serving.command_line.plan_command import plan
 from serving.command_line.policy_commands import policy_application
@@ -66,6 +67,7 @@ def application() -> typer.Typer:
         siterisk.command()(command)
     siterisk.add_typer(policy_application(), name="policy")
     siterisk.add_typer(key_group())
+    siterisk.add_typer(ledger_group())
     return siterisk
 
 
