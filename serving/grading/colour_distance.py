@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from serving.grading.colours import BLUE, NAMES, RANK
 from serving.grading.reasons import ZH
+from serving.reasons.points import in_points
 from serving.reasons.value_words import Sentence
-
-SMALL = 0.001  # a tenth of a point; what is smaller is told with a digit more
 
 
 @dataclass(frozen=True)
@@ -59,16 +58,6 @@ class ColourDistance:
             zh.append(f"距{ZH[self.worse]}（{self.worse_cutoff:.2%}）还差{short.zh}")
             en.append(f"{short.en} short of {self.worse.lower()} ({self.worse_cutoff:.2%})")
         return Sentence("；".join(zh), "; ".join(en))
-
-
-def in_points(difference: float) -> Sentence:
-    """A difference of two risks without its sign.
-
-    >>> in_points(0.008), in_points(-0.0004)
-    (Sentence(zh='0.80个百分点', en='0.80 points'), Sentence(zh='0.040个百分点', en='0.040 points'))
-    """
-    shown = f"{100 * abs(difference):.{3 if abs(difference) < SMALL else 2}f}"
-    return Sentence(f"{shown}个百分点", f"{shown} points")
 
 
 def lowering_limits(

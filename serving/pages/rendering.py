@@ -20,6 +20,7 @@ from serving.access.doorkeeper import PAGES, key_shown
 from serving.access.sessions import COOKIE, form_token
 from serving.calls.call import MAY_DECIDE
 from serving.http_errors import ERROR_HEADER
+from serving.reasons.points import digits_of
 
 LANGUAGE_COOKIE = "siterisk_language"
 LANGUAGES = ("zh", "en")
@@ -87,7 +88,7 @@ class Words:
         >>> Words("zh").points(0.0123), Words("en").points(-0.0004)
         ('+1.23个百分点', '−0.040 points')
         """
-        shown = f"{100 * value:+.{3 if abs(value) < 0.001 else 2}f}".replace("-", "−")
+        shown = f"{100 * value:+.{digits_of(value)}f}".replace("-", "−")
         return shown + self.say("个百分点", " points")
 
     def above(self, percentile: Any) -> str:

@@ -9,10 +9,10 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from serving.pages.charts import drawing
+from serving.reasons.points import digits_of
 
 WIDTH, LEFT, RIGHT, TOP, ROOM, ROW = 720, 70, 14, 14, 150, 22
 LABEL = 200  # of a waterfall, at least
-SMALL = 0.001  # a tenth of a point; what is smaller is told with a digit more
 
 
 def time_chart(
@@ -108,7 +108,7 @@ def waterfall(
     drawn = []
     for place, (kind, name, low, high, value) in enumerate(lines):
         left, right, top = across(min(low, high)), across(max(low, high)), row * place
-        digits = 3 if abs(value) < SMALL else 2
+        digits = digits_of(value)
         sign = f"{100 * value:.2f}%" if kind == "bar" else f"{100 * value:+.{digits}f}".replace("-", "−")
         drawn.append(
             f'<text x="{label - 8}" y="{top + 17}" text-anchor="end">{escape(name)}</text>'

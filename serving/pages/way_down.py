@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from data_contracts.policy import policy_on
-from serving.grading.colour_distance import in_points, lowering_limits
+from serving.grading.colour_distance import lowering_limits
 from serving.grading.reasons import ZH
 from serving.live_state import LiveState
 from serving.pages.city_board import Board
 from serving.reasons.day_reasons import title_of
+from serving.reasons.points import in_points
 from serving.reasons.value_words import Sentence
 from serving.what_if.changeable_facts import ChangeableFact
 from serving.what_if.possible_changes import NeededChanges, PossibleChanges, needed_changes
