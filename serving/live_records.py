@@ -21,6 +21,7 @@ from data_contracts.errors import SiteriskError, StoreUnavailable
 from data_contracts.moments import now
 from data_contracts.record_store import StoreMark
 from features.catalogue import load_catalogue
+from serving.calls.site_results import results_of
 from serving.champion_watch import ChampionWatch
 from serving.grading.grade_store import GradeStore
 from serving.grading.known_runs import KnownRuns
@@ -171,6 +172,8 @@ class LiveRecords:
         if self._store.mark(mark.version) != mark:
             return  # the store was replaced while it was read: look again
         state = state.with_runs(runs).made_ready(state.present(now()), held)
+        if held is None:
+            answer_once(state)
         with self._changed:
             self._state = state
             self._changed.notify_all()
@@ -195,6 +198,15 @@ class LiveRecords:
         if model is None:
             raise NotReady(zh="服务正在停止。", en="The service is stopping.")
         return model
+
+
+def answer_once(state: LiveState) -> None:
+    """Answer for one site as a call does: in a new installation that compiles what calls run, for some ten seconds."""
+    try:
+        ids = state.scorer.index.city.projects.ids[:1]
+        results_of(state, [str(one) for one in ids], state.present(now()))
+    except Exception as error:  # whoever asks about that site is told; the others need not wait for it
+        request_log().error("no first answer", **fault_of(error))
 
 
 def set_aside_what_stays() -> None:

@@ -116,6 +116,24 @@ def status_of(live: LiveRecords, project_id: str) -> str:
     return str(graded(live.state(), [project_id], now())["results"][0]["status"])
 
 
+def test_a_first_answer_is_computed_before_the_service_is_ready(
+    store: StandInStore, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def asked_for(state: LiveState, project_ids: list[str], _: pd.Timestamp) -> None:
+        assert records.not_ready() is not None
+        asked.append(project_ids)
+        raise RuntimeError("a site that cannot be answered about keeps nobody waiting")
+
+    monkeypatch.setattr(live_records, "results_of", asked_for)
+    records = LiveRecords(lambda: store, home)
+    records.start()
+    eventually(lambda: records.not_ready() is None)
+    records.stop()
+    assert asked == [["P1"]]
+
+
 def test_a_record_just_stored_is_seen_by_the_next_call(live: LiveRecords, store: StandInStore) -> None:
     assert status_of(live, "P3") == "UNKNOWN"
     store.load(projects=NEW_SITE)
