@@ -80,11 +80,11 @@ def _pictured(
     page.goto(f"{base}/ui/language/{language}")
     whole = f"/ui/sites/{next(iter(sites.values()))['project_id']}"
     for name, path in (PAGES | {"site": whole, "sheet": f"{whole}/sheet"}).items():
-        page.goto(base + path)
+        page.goto(base + path, wait_until="networkidle")
         page.screenshot(path=PICTURES / f"{name}-{language}.png", full_page=name in ("site", "sheet"))
     found = {}
     for name, site in sites.items():
-        page.goto(f"{base}/ui/sites/{site['project_id']}")
+        page.goto(f"{base}/ui/sites/{site['project_id']}", wait_until="networkidle")
         page.screenshot(path=PICTURES / f"reading-{name}-{language}.png")
         answers = page.locator("dl.answers > div")
         found[name] = [

@@ -63,7 +63,7 @@ def site_report(city: City, reader: AccessKey, project_id: str, words: Words) ->
     behind = [facts_content(city, reader, project_id, name) for name in dict.fromkeys(names)]
     drawings = site_drawings(content, city.state().scorer.index.catalogue, words)
     sections = [
-        _body("site", words, said=None, may_decide=False, **content, **drawings),
+        _body("site", words, said=None, may_decide=False, way_down_follows=False, **content, **drawings),
         _body("behind", words, behind=[one for one in behind if one["facts"]]),
     ]
     return _whole(words.text(content["site"].name), sections, city, reader, words)

@@ -24,7 +24,7 @@ from serving.pages.city import City
 from serving.pages.city_board import Board
 from serving.pages.page import Page, desk_of
 from serving.pages.rendering import Words, language_of, page
-from serving.pages.supposing import offered_changes
+from serving.pages.supposing import PART, offered_changes
 from serving.pages.time_chart import time_chart, waterfall
 from serving.pages.way_down import way_down
 from serving.plan.plan_tables import as_records
@@ -48,32 +48,46 @@ MOST_RULE_FACTS = 5
 
 
 async def _site(request: Request) -> Response:
-    return await _shown(request, "site.html.jinja")
+    """The page; what would lower the colour takes as long as all the rest, and follows."""
+    return await _shown(request, "site.html.jinja", way_down_follows=True)
 
 
 async def _sheet(request: Request) -> Response:
     """One page of paper."""
-    return await _shown(request, "sheet.html.jinja")
+    return await _shown(request, "sheet.html.jinja", way_down_follows=False)
 
 
-async def _shown(request: Request, template: str) -> Response:
+async def _shown(request: Request, template: str, *, way_down_follows: bool) -> Response:
     desk, key, words = desk_of(request.app), key_asking(), Words(language_of(request))
     project_id = request.path_params["project_id"]
-    content = await desk.parts.in_thread(lambda: site_content(desk.city, key, project_id))
+    content = await desk.parts.in_thread(
+        lambda: site_content(desk.city, key, project_id, with_way_down=not way_down_follows)
+    )
     said = request.query_params.get("said")
     drawings = site_drawings(content, desk.city.state().scorer.index.catalogue, words)
-    return page(request, template, said=said, **content, **drawings)
+    return page(request, template, said=said, way_down_follows=way_down_follows, **content, **drawings)
 
 
-def site_content(city: City, key: AccessKey, project_id: str) -> dict[str, Any]:
+async def _way_down(request: Request) -> Response:
+    """What would lower the colour, as a part of the site's page or as a page of its own."""
+    desk, key = desk_of(request.app), key_asking()
+    project_id = request.path_params["project_id"]
+
+    def content() -> Sentence | None:
+        board, state, site = _found(desk.city, key, project_id)
+        possible = PossibleChanges.of(state.scorer.index, project_id, desk.city.clock())
+        return way_down(state, board, site, possible)
+
+    template = "way_down_part.html.jinja" if PART in request.headers else "way_down.html.jinja"
+    return page(request, template, project_id=project_id, way_down=await desk.parts.in_thread(content))
+
+
+def site_content(
+    city: City, key: AccessKey, project_id: str, *, with_way_down: bool = True
+) -> dict[str, Any]:
     """What the page and the sheet show; NotFound for a site that is not on file or beyond the key's scope."""
-    board, state = city.boards.board(), city.state()
-    if board is None or not state.jurisdictions.reached(key, project_id):
-        raise _no_site()
-    found = board.sites[board.sites["project_id"] == project_id]
-    if found.empty:
-        raise _no_site()
-    site, day = next(found.itertuples(index=False)), pd.Timestamp(board.run.day)
+    board, state, site = _found(city, key, project_id)
+    day = pd.Timestamp(board.run.day)
     told, moment = _reasons(state, project_id, day), city.clock()
     index = state.scorer.index
     rows, possible = (
@@ -92,9 +106,20 @@ def site_content(city: City, key: AccessKey, project_id: str) -> dict[str, Any]:
         "alike": _alike(board.seen_by(key), site),
         "parties": _parties(rows["project_parties"], moment),
         "changes": offered_changes(possible),
-        "way_down": way_down(state, board, site, possible),
+        "way_down": way_down(state, board, site, possible) if with_way_down else None,
         "rule_facts": _rule_facts(state, site, day),
     }
+
+
+def _found(city: City, key: AccessKey, project_id: str) -> tuple[Board, LiveState, Any]:
+    """The board, the state and the site's row; NotFound for one that is not on file or beyond the key's scope."""
+    board, state = city.boards.board(), city.state()
+    if board is None or not state.jurisdictions.reached(key, project_id):
+        raise _no_site()
+    found = board.sites[board.sites["project_id"] == project_id]
+    if found.empty:
+        raise _no_site()
+    return board, state, next(found.itertuples(index=False))
 
 
 def _head(board: Board, state: LiveState, site: Any, head: str, found: Beside) -> dict[str, Any]:
@@ -270,5 +295,6 @@ def _no_site() -> NotFound:
 PAGES = (
     Page("/sites/{project_id}", _site),
     Page("/sites/{project_id}/sheet", _sheet),
+    Page("/sites/{project_id}/way-down", _way_down),
     Page("/sites/{project_id}/facts/{feature}", _facts),
 )

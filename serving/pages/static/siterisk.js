@@ -20,6 +20,18 @@ for (const output of document.querySelectorAll("output[for]")) {
   if (field) field.addEventListener("input", () => { output.value = field.value; });
 }
 
+function fill(place, text) {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  place.replaceChildren(...(page.querySelector("main") ?? page.body).childNodes);
+}
+
+// A place with data-load gets what its link leads to, once the page is there; if that fails the link stays.
+for (const place of document.querySelectorAll("[data-load]")) {
+  fetch(place.querySelector("a").href, { headers: { "X-Part": "1" }, credentials: "same-origin" })
+    .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))
+    .then((text) => fill(place, text), () => {});
+}
+
 // A form with data-into shows its answer in that place instead of on a page of its own.
 for (const form of document.querySelectorAll("form[data-into]")) {
   const place = document.getElementById(form.dataset.into);
@@ -31,8 +43,7 @@ for (const form of document.querySelectorAll("form[data-into]")) {
       const answer = await fetch(form.action, {
         method: "POST", body: new URLSearchParams(new FormData(form)), headers: { "X-Part": "1" }, credentials: "same-origin",
       });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      place.replaceChildren(...(page.querySelector("main") ?? page.body).childNodes);
+      fill(place, await answer.text());
     } catch {
       form.submit();
     } finally {
