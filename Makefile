@@ -1,7 +1,7 @@
 # make demo    a synthetic city end to end: records, training, promotion, a service that answers
 # make test    everything that is tested, with a real PostgreSQL and a real browser
 # make venv    only prepares .venv
-# make screenshots   pictures of every page in both languages, into docs/screenshots
+# make screenshots   pictures of every page in both languages, into docs/screenshots, from the demo's city at full size
 # DEMO="--no-serve --projects 400 --years 3" passes options to the demo.
 
 # Whatever the environment says of it: pip leaves compiling to the first import, and where what is compiled is not
@@ -59,7 +59,7 @@ docs: venv
 
 screenshots: venv
 	@.ci/debian 'chromium=command -v chromium || command -v chromium-browser || command -v google-chrome' 'fonts-noto-cjk=fc-list :lang=zh | grep -q .'
-	$(BIN)/siterisk demo --no-serve $(DEMO)
+	$(BIN)/siterisk demo --no-serve $(or $(DEMO),--projects 4600 --years 6)
 	PYTHONPATH=. $(BIN)/python -m tests.screenshots $${SITERISK_HOME:-var}/demo
 
 lock:

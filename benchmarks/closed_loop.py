@@ -1,9 +1,10 @@
 """What the plan's visits would avert beside other rules, in a closed loop on synthetic cities. Simulated.
 
     python benchmarks/closed_loop.py [--seeds 20] [--trained 4] [--projects 4600] [--years 6] [--weeks 104] [--processes 2]
-        [--keep FOLDER]
+        [--keep FOLDER] [--first 2] [--sharpness S]
 
-Twenty cities are judged, from seed 2 on: what the policy `visit_choice` leaves open was chosen on city 1. Four of them are written
+Twenty cities are judged, from seed 2 on: what the policy `visit_choice` leaves open was chosen on city 1, by
+`--first 1 --seeds 1 --trained 1 --sharpness S`. Four of them are written
 and the accident head trained on each as of the first day of the loop; then each city is visited for two years by every rule,
 with equal visits, under the limits of EVALUATION. The model of a city was trained on one of the four (its own for the first
 four). Averted are expected accidents under the true hazard, with three models of what
@@ -63,6 +64,8 @@ def main() -> None:
     parser.add_argument("--years", type=int, default=6)
     parser.add_argument("--weeks", type=int, default=104)
     parser.add_argument("--processes", type=int, default=2, help="cities at a time")
+    parser.add_argument("--first", type=int, default=FIRST_JUDGED, help="seed of the first city")
+    parser.add_argument("--sharpness", type=float, help="of the plan's order; the policy's unless told")
     parser.add_argument(
         "--keep", type=Path, help="folder in which models and finished cities are kept for another run"
     )
@@ -74,7 +77,7 @@ def main() -> None:
         ProcessPoolExecutor(given.processes, context, max_tasks_per_child=1) as pool,
     ):
         kept = given.keep or Path(folder)
-        seeds = range(FIRST_JUDGED, FIRST_JUDGED + given.seeds)
+        seeds = range(given.first, given.first + given.seeds)
         models = list(pool.map(partial(trained_model, given=given, folder=kept), seeds[: given.trained]))
         of_seed = [models[number % len(models)] for number in range(len(seeds))]
         found = []
@@ -106,7 +109,8 @@ def trained_model(seed: int, given: argparse.Namespace, folder: Path) -> Path:
 
 
 def _of_city(seed: int, model: Path, given: argparse.Namespace, folder: Path) -> pd.DataFrame:
-    kept = folder / f"loop-{given.projects}-{given.years}-{given.weeks}-{seed}.parquet"
+    told = "" if given.sharpness is None else f"-sharpness-{given.sharpness:g}"
+    kept = folder / f"loop-{given.projects}-{given.years}-{given.weeks}-{seed}{told}.parquet"
     if not kept.exists():
         _looped(seed, model, given).to_parquet(kept)
     return pd.read_parquet(kept)
@@ -116,12 +120,13 @@ def _looped(seed: int, model: Path, given: argparse.Namespace) -> pd.DataFrame:
     with tempfile.TemporaryDirectory(prefix="siterisk-benchmark-") as own:
         city = Path(own) / "city"
         write_city(city, projects=given.projects, years=given.years, seed=seed)
-        ready = loop_city(city, written_records(city), RiskModel.load(model), (FIRST, given.weeks))
-    choice = policy_on("visit_choice", FIRST.date()).content
+        choice = dict(policy_on("visit_choice", FIRST.date()).content)
+        choice["sharpness"] = choice["sharpness"] if given.sharpness is None else given.sharpness
+        ready = loop_city(city, written_records(city), RiskModel.load(model), (FIRST, given.weeks), choice)
     asked = regimes(ready.base, PLENTY, SCARCE, choice["random_share"], choice["least_days_between"])
     rows = pd.concat([loop(ready.true, ready.orders, regime, seed) for regime in asked])
     possible = most_possible(ready.true)
-    if seed == FIRST_JUDGED:
+    if seed == given.first:
         plan = next(order for order in ready.orders if order.name == PLAN)
         weeks = list(range(10, given.weeks, max(given.weeks // 5, 1)))[:5]
         share = loop_beside_programme(ready.true.city, plan, asked[0], seed, weeks)
@@ -153,7 +158,7 @@ def report(rows: pd.DataFrame, seconds: float) -> None:
             )
     programme = float(rows["programme"].min())
     print(
-        f"\nthe quick order's choice is worth {programme:.4f} of the integer programme's, on five weeks of city {FIRST_JUDGED}"
+        f"\nthe quick order's choice is worth {programme:.4f} of the integer programme's, on five weeks of city {rows['seed'].min()}"
     )
     print(json.dumps({**summary(rows), "programme": round(programme, 4), "seconds": round(seconds)}))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,14 +37,19 @@ class LoopCity:
 
 
 def loop_city(
-    folder: Path, records: Records, model: RiskModel, mondays: tuple[pd.Timestamp, int]
+    folder: Path,
+    records: Records,
+    model: RiskModel,
+    mondays: tuple[pd.Timestamp, int],
+    choice: Mapping[str, Any],
 ) -> LoopCity:
-    """So many weeks from a Monday on; the model scores every four weeks what was on file then."""
+    """So many weeks from a Monday on; the model scores every four weeks what was on file then.
+
+    `choice` is the content of the policy `visit_choice`.
+    """
     index = FactIndex.build(records, load_catalogue())
     known = KnownWeeks.of(index, *mondays)
-    frequency, choice = (
-        policy_on(name, mondays[0].date()).content for name in ("visit_frequency", "visit_choice")
-    )
+    frequency = policy_on("visit_frequency", mondays[0].date()).content
     city = known.city(agencies(records, known.ids), statutory_days(frequency))
     effect = VisitEffect(choice["reduction"], choice["lasting_days"])
     expected, findings = _truth(folder, known.ids, known.mondays)

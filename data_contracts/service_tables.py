@@ -32,6 +32,28 @@ def access_tables(metadata: sa.MetaData) -> None:
     )
 
 
+def archive_tables(metadata: sa.MetaData) -> None:
+    """Calls that were moved to a file (ARCHIVED) or taken back from one (IMPORTED).
+
+    With the file's name and sha256, how many they and their decisions were, when the first and the last was asked, and the
+    policy's keep_years. Times are Shanghai wall time.
+    """
+    sa.Table(
+        "ledger_moves",
+        metadata,
+        sa.Column("move_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("file", sa.Text, nullable=False),
+        sa.Column("sha256", sa.Text, nullable=False),
+        sa.Column("calls", sa.BigInteger, nullable=False),
+        sa.Column("decisions", sa.BigInteger, nullable=False),
+        sa.Column("first_asked_at", sa.DateTime, nullable=False),
+        sa.Column("last_asked_at", sa.DateTime, nullable=False),
+        sa.Column("keep_years", sa.BigInteger, nullable=False),
+        sa.Column("moved_at", sa.DateTime, nullable=False),
+    )
+
+
 def ledger_tables(metadata: sa.MetaData) -> None:
     """What was answered: a row a call, its projects in blocks, and the names of the features kept as numbers.
 
@@ -48,24 +70,7 @@ def ledger_tables(metadata: sa.MetaData) -> None:
 
     A response is what a person or a firm said of a decision: CONFIRM, REFUSE, OVERRIDE or OBJECTION; `entry_id` is the
     number of the person's decision about the grade that it made, missing for an objection.
-
-    A move tells that calls were moved to a file (ARCHIVED) or taken back from one (IMPORTED), with the file's name and
-    sha256, how many they and their decisions were, when the first and the last was asked, and the policy's keep_years.
     """
-    sa.Table(
-        "ledger_moves",
-        metadata,
-        sa.Column("move_id", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("file", sa.Text, nullable=False),
-        sa.Column("sha256", sa.Text, nullable=False),
-        sa.Column("calls", sa.BigInteger, nullable=False),
-        sa.Column("decisions", sa.BigInteger, nullable=False),
-        sa.Column("first_asked_at", sa.DateTime, nullable=False),
-        sa.Column("last_asked_at", sa.DateTime, nullable=False),
-        sa.Column("keep_years", sa.BigInteger, nullable=False),
-        sa.Column("moved_at", sa.DateTime, nullable=False),
-    )
     sa.Table(
         "ledger_catalogues",
         metadata,

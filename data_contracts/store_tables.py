@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from data_contracts.contract import TableContract, contracts
 from data_contracts.errors import StoreUnavailable
 from data_contracts.grade_tables import grade_tables
-from data_contracts.service_tables import access_tables, ledger_tables
+from data_contracts.service_tables import access_tables, archive_tables, ledger_tables
 
 LAYOUT = 2
 """Number of the store's own layout. A change of the tables below raises it and adds a step to MIGRATIONS."""
@@ -59,6 +59,7 @@ def store_metadata() -> sa.MetaData:
     )
     access_tables(metadata)
     ledger_tables(metadata)
+    archive_tables(metadata)
     grade_tables(metadata)
     for contract in contracts().values():
         sa.Table(

@@ -31,7 +31,7 @@ from serving.ledger.ledger import LONGEST_WAIT_S, Ledger
 from serving.live_records import LiveRecords
 from serving.metrics import Metrics
 from serving.pages.application import ADDRESSES as PAGES
-from serving.pages.application import pages_application
+from serving.pages.application import OF_THE_WHOLE_CITY, pages_application
 from serving.pages.city import City
 from serving.pages.page import Desk
 from serving.pages.rendering import refused_page
@@ -85,7 +85,7 @@ class RiskScoring:
         )
         API.state.desk = UI.state.desk = Desk(API.state.parts, API.state.door, city)
         self.live.start()
-        UI.state.desk.warm()
+        UI.state.desk.warm(OF_THE_WHOLE_CITY)
         self.keys.start()
         self.ledger.start()
         end_with_supervisor(os.environ)

@@ -252,6 +252,29 @@ def test_a_kept_plan_is_shown_and_handed_out(manager, running_city, grades):
         assert manager.get(f"/ui/plan/{wrong}").status_code == 404
 
 
+def test_what_would_lower_a_colour_follows_the_page_and_stands_on_the_sheet(manager, grades):
+    coloured = grades.loc[grades["colour"] != "BLUE", "project_id"]
+    for site in coloured.head(3):
+        address = f"/ui/sites/{site}/way-down"
+        text = shown(manager, f"/ui/sites/{site}")
+        assert f'data-load><a href="{address}"' in text and "下调：" not in text
+        part = manager.get(address, headers={"X-Part": "1"}).text
+        assert part.startswith("<div><strong>下调：") and "下调界限" in part
+        assert part.strip() in shown(manager, address)
+        assert part.strip() in shown(manager, f"/ui/sites/{site}/sheet")
+    shown(manager, "/ui/sites/NOBODY/way-down", 404)
+
+
+def test_a_colour_that_a_rule_decides_names_the_records_behind_the_rule(manager, grades):
+    by_rule = grades[grades["fact"].notna() & ~grades["fact"].astype(str).str.startswith("risk_")]
+    orders = by_rule[by_rule["rule"] == "STOP_ORDER"]
+    assert len(orders)
+    text = shown(manager, f"/ui/sites/{orders['project_id'].iloc[0]}")
+    assert "直接判定的依据：" in text and "order_id=" in text
+    decided_by_risk = grades.loc[grades["rule"] == "HEAD_ACCIDENT", "project_id"].iloc[0]
+    assert "直接判定的依据：" not in shown(manager, f"/ui/sites/{decided_by_risk}")
+
+
 def quarantined(manager) -> set[str]:
     """The addresses of the inspections in quarantine."""
     listed = shown(manager, "/ui/data?table=inspections")

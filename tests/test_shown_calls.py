@@ -118,10 +118,7 @@ def test_a_site_tells_the_figures_and_reasons_of_its_page(reader, grades):
     assert told["site"]["rule_en"] in text and told["site"]["reference"] in text
     assert len(told["heads"]) == 3
     for head in told["heads"]:
-        assert (
-            f"{head['title_en']} ：{WORDS.per_cent(head['risk'], 2)}" in text
-            or WORDS.per_cent(head["risk"], 2) in text
-        )
+        assert f" {head['title_en']}: {WORDS.per_cent(head['risk'], 2)} " in text
         for reason in (*head["raising"], *head["lowering"]):
             assert f"{reason['en']} {WORDS.points(reason['points'])}" in text
         difference = sum(head["families"].values())

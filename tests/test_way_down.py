@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from data_contracts.moments import now
 from features.catalogue import load_catalogue
 from features.fact_index import FactIndex
-from serving.grading.colour_distance import ColourDistance, in_points, lowering_limits
+from serving.grading.colour_distance import ColourDistance, lowering_limits
 from serving.pages.way_down import in_words
+from serving.reasons.points import in_points
 from serving.scorer import Scorer
 from serving.what_if.changeable_facts import ChangeableFacts
 from serving.what_if.drafted_rows import Wanted, drafted_rows

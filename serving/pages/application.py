@@ -100,6 +100,8 @@ EVERY_PAGE: tuple[Page, ...] = (
     Page("/language/{language}", _language, roles=None),
     Page("/static/{name}", _static, roles=None),
 )
+OF_THE_WHOLE_CITY = (model.model_content, lambda city: data.table_looks(city.open_store()))
+"""What takes long to make the first time, and is the same for every key."""
 ADDRESSES = tuple(one.address for one in EVERY_PAGE)
 
 

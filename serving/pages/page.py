@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -57,11 +57,14 @@ class Desk:
     door: Doorkeeper
     city: City
 
-    def warm(self) -> None:
-        """Make what the first visitor would wait for, in a thread of its own, once the service is ready."""
-        threading.Thread(target=self._warmed, name="pages", daemon=True).start()
+    def warm(self, contents: Sequence[Callable[[City], object]]) -> None:
+        """Make what the first visitor would wait for, in a thread of its own, once the service is ready.
 
-    def _warmed(self) -> None:
+        `contents` make what pages of the whole city show.
+        """
+        threading.Thread(target=self._warmed, args=(contents,), name="pages", daemon=True).start()
+
+    def _warmed(self, contents: Sequence[Callable[[City], object]]) -> None:
         while self.parts.live.not_ready():
             time.sleep(WARM_EVERY_S)
         try:
@@ -70,6 +73,8 @@ class Desk:
                 state.reasons(pd.Timestamp(board.run.day))
                 self.city.firms.among(board.sites)
             self.city.firms.cards()
+            for content in contents:
+                content(self.city)
         except Exception as error:
             request_log().warning("pages not warmed", **fault_of(error))
 
