@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.moments import now
@@ -135,6 +135,9 @@ def test_an_order_is_lifted_together_with_the_hazards_it_waits_for() -> None:
 
 
 @settings(deadline=None)
+@example({"ATTENDANCE": 1e-8}, 0.04)  # the risk is its limit
+@example({"ATTENDANCE": 5e-13}, 0.04)
+@example({"ATTENDANCE": 4e-7, "CLEAR_ALARMS": 4e-7}, 0.04 * (1 - 5e-7))
 @given(
     st.dictionaries(st.sampled_from(sorted(FACTS)), st.floats(-0.3, 0.7), max_size=5), st.floats(0.005, 0.05)
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nextafter
 
 import numpy as np
 import pandas as pd
@@ -96,19 +97,21 @@ def needed_changes(scorer: Scorer, possible: PossibleChanges, limits: Risks) -> 
     known = {frozenset[str](): before}
 
     def above(codes: frozenset[str]) -> float:
-        """How far the risks are above their limits together, in parts of these; 0 below all."""
+        """How far the risks are above their limits together, in parts of these; 0 where each is less than its own."""
         if codes not in known:
             known[codes] = possible.risks(scorer, codes)
-        return sum(max(0.0, known[codes][head] / limit - (1 - 1e-12)) for head, limit in limits.items())
+        return sum(
+            max(0.0, known[codes][head] - nextafter(limit, 0.0)) / limit for head, limit in limits.items()
+        )
 
     alone = {possible.with_those_before(code) for code in possible.changes} if above(frozenset()) else set()
     taken, steps = frozenset[str](), list[frozenset[str]]()
     for one in sorted(alone, key=lambda codes: (above(codes), len(codes), sorted(codes))):
-        if above(taken) and above(taken | one) < above(taken) - LEAST_EFFECT:
+        if above(taken | one) < above(taken):
             taken, steps = taken | one, [*steps, one]
-    for one in reversed(steps if not above(taken) else []):
+    for one in reversed(steps):
         fewer = frozenset[str]().union(*(step for step in steps if step != one))
-        if not above(fewer):
+        if above(fewer) <= (above(taken) + LEAST_EFFECT if above(taken) else 0):
             taken, steps = fewer, [step for step in steps if step != one]
     order = dict.fromkeys(code for step in steps for code in possible.changes if code in step)
     return NeededChanges(
