@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import expit
 
 from data_contracts.errors import ModelInvalid
@@ -61,6 +63,22 @@ def test_a_site_is_scored_as_with_a_pencil() -> None:
     # Half way from 0 to 10 adds 0.5; 75 lies three quarters of the way down from 0.4 to -0.4.
     features = np.array([[5.0, 75.0, 0.0, 0.0], [np.nan, 90.0, 0.0, 0.0]])
     assert CARD.log_odds(features, NAMES) == pytest.approx([-2 + 0.5 - 0.2, -2 + 0.25 - 0.4])
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=6, unique=True),
+    st.lists(st.floats(-1e3, 1e3), min_size=6, max_size=6),
+    st.lists(st.floats(allow_nan=True) | st.floats(-1e6, 1e6), min_size=1, max_size=20),
+)
+def test_between_its_knots_a_row_is_a_straight_line(
+    knots: list[float], values: list[float], asked: list[float]
+) -> None:
+    """To the last bit as numpy draws it: answers given before are computed again with the same bits."""
+    row = ScorecardRow("area", tuple(sorted(knots)), tuple(values[: len(knots)]), missing=0.25, mean=0.0)
+    features = np.array([*asked, *knots])[:, None]
+    told = Scorecard(0.0, (row,)).log_odds(features, ["area"])
+    expected = np.interp(features[:, 0], row.knots, row.values)
+    np.testing.assert_array_equal(told, np.where(np.isnan(features[:, 0]), 0.25, expected) + 0.0)
 
 
 def test_the_printed_points_double_the_odds_every_twenty() -> None:

@@ -9,13 +9,15 @@ clearly better.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from data_contracts.errors import ModelInvalid
+from training import scorecard_kernels as kernels
 
 # Twenty points double the odds, as credit scorecards are usually printed; the log-odds are what counts.
 POINTS_TO_DOUBLE = 20.0
@@ -31,11 +33,6 @@ class ScorecardRow:
     missing: float
     mean: float
 
-    def at(self, column: np.ndarray) -> np.ndarray:
-        """The part of each value of the feature; NaN is missing."""
-        added = np.interp(column, self.knots, self.values)
-        return np.where(np.isnan(column), self.missing, added)
-
 
 @dataclass(frozen=True)
 class Borrowed:
@@ -46,6 +43,18 @@ class Borrowed:
     mean: float
 
 
+class CardTable(NamedTuple):
+    """The rows of a card beside each other: `places` are the columns of their features, knots and values of a row lie
+    between its bound and the next."""
+
+    places: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    knots: NDArray[np.float64]
+    values: NDArray[np.float64]
+    missing: NDArray[np.float64]
+    means: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Scorecard:
     """log-odds = intercept + the parts of the rows + weight × the borrowed log-odds."""
@@ -53,6 +62,7 @@ class Scorecard:
     intercept: float
     rows: tuple[ScorecardRow, ...]
     borrowed: Borrowed | None = None
+    _tables: dict[tuple[str, ...], CardTable] = field(default_factory=dict, repr=False, compare=False)
 
     def log_odds(
         self, features: np.ndarray, names: Sequence[str], borrowed: np.ndarray | None = None
@@ -62,8 +72,7 @@ class Scorecard:
         Row by row in a fixed order of addition, so that a row has the same bits alone and among others.
         """
         total = np.full(len(features), self.intercept)
-        for place, row in self._placed(names):
-            total += row.at(features[:, place])
+        kernels.add_parts(self._table(names), features, total)
         if self.borrowed is not None:
             assert borrowed is not None
             total += self.borrowed.weight * borrowed
@@ -77,8 +86,7 @@ class Scorecard:
         """
         found = np.zeros((len(features), len(names) + 1))
         found[:, -1] = self.intercept + sum(row.mean for row in self.rows)
-        for place, row in self._placed(names):
-            found[:, place] += row.at(features[:, place]) - row.mean
+        kernels.spread_parts(self._table(names), features, found)
         return found
 
     def points_table(self) -> pd.DataFrame:
@@ -132,16 +140,27 @@ class Scorecard:
         )
         return lines and bool(np.isfinite(numbers).all())
 
-    def _placed(self, names: Sequence[str]) -> list[tuple[int, ScorecardRow]]:
-        place = {name: number for number, name in enumerate(names)}
-        absent = [row.feature for row in self.rows if row.feature not in place]
-        if absent:
-            raise ModelInvalid(
-                zh=f"评分卡使用了模型没有的特征：{'、'.join(absent)}。",
-                en=f"The scorecard uses features that the model does not have: {', '.join(absent)}.",
-                field="model",
+    def _table(self, names: Sequence[str]) -> CardTable:
+        """The rows laid out for the columns named, made once; ModelInvalid where the feature of a row is not among them."""
+        asked = tuple(names)
+        if asked not in self._tables:
+            place = {name: number for number, name in enumerate(asked)}
+            absent = [row.feature for row in self.rows if row.feature not in place]
+            if absent:
+                raise ModelInvalid(
+                    zh=f"评分卡使用了模型没有的特征：{'、'.join(absent)}。",
+                    en=f"The scorecard uses features that the model does not have: {', '.join(absent)}.",
+                    field="model",
+                )
+            self._tables[asked] = CardTable(
+                places=np.array([place[row.feature] for row in self.rows], np.int64),
+                bounds=np.cumsum([0, *(len(row.knots) for row in self.rows)]),
+                knots=np.array([knot for row in self.rows for knot in row.knots]),
+                values=np.array([value for row in self.rows for value in row.values]),
+                missing=np.array([row.missing for row in self.rows]),
+                means=np.array([row.mean for row in self.rows]),
             )
-        return [(place[row.feature], row) for row in self.rows]
+        return self._tables[asked]
 
 
 def _unreadable() -> ModelInvalid:
