@@ -82,13 +82,8 @@ class RecordStore:
 
         (0, None) where there is none.
         """
-        versions = store_table("store_versions")
-        newest = sa.select(versions.c.store_version, versions.c.loaded_at)
-        if version is not None:
-            newest = newest.where(versions.c.store_version <= version)
         with reading(self.engine) as connection:
-            found = connection.execute(newest.order_by(versions.c.store_version.desc()).limit(1)).first()
-        return StoreMark(*found) if found else StoreMark(0, None)
+            return mark_of(connection, version)
 
     def read(self, table: str, version: int | None = None) -> pd.DataFrame:
         """One row for each key and `recorded_at`, as the store held them at `version` (default: now).
@@ -140,6 +135,16 @@ class RecordStore:
         with reading(self.engine) as connection:
             found = connection.execute(chosen)
             return pd.DataFrame(found.all(), columns=list(found.keys()))
+
+
+def mark_of(connection: sa.Connection, version: int | None = None) -> StoreMark:
+    """As `RecordStore.mark`, of what `connection` sees."""
+    versions = store_table("store_versions")
+    newest = sa.select(versions.c.store_version, versions.c.loaded_at)
+    if version is not None:
+        newest = newest.where(versions.c.store_version <= version)
+    found = connection.execute(newest.order_by(versions.c.store_version.desc()).limit(1)).first()
+    return StoreMark(*found) if found else StoreMark(0, None)
 
 
 def arrival(connection: sa.Connection, clock: pd.Timestamp) -> pd.Timestamp:

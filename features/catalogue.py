@@ -16,7 +16,7 @@ from data_contracts.contract import contracts, read_yaml
 from data_contracts.errors import ContractInvalid, NotFound
 from features.catalogue_checks import faults_of
 from features.computations import computations
-from features.feature import FactRule, Feature, Shrinkage
+from features.feature import INPUT_STATE, FactRule, Feature, Shrinkage
 
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.yaml")
 _KNOWN_WORDS = {field.name for field in fields(Feature)} - {"ranks"} | {"code_rank"}
@@ -38,6 +38,11 @@ class Catalogue:
     def names(self) -> tuple[str, ...]:
         """The features a model may use, in the order of the matrix's columns."""
         return tuple(feature.name for feature in self.features if feature.in_model)
+
+    @cached_property
+    def input_states(self) -> Mapping[str, str]:
+        """The features that tell the state of a table's records, by table."""
+        return {str(one.table): one.name for one in self.features if one.measure == INPUT_STATE}
 
     @cached_property
     def computations(self) -> Mapping[str, str]:

@@ -148,7 +148,7 @@ class FactIndex:
         plan = self._plan((feature.name, ON_FILE))
         subjects = np.empty((len(plan.look.who), 1), np.int64)
         kernel.resolve(plan.look, self._curves.pools, self._fed.arrays, projects, moments, subjects)
-        return int(subjects[plan.look.steps[plan.names.index(feature.name), 5], 0])
+        return int(subjects[plan.look.steps[plan.rows[feature.name], 5], 0])
 
     def matrix(self, project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """The catalogue's model features, a row for each project and moment in the order given.
@@ -160,24 +160,35 @@ class FactIndex:
 
     def values(self, names: Sequence[str], project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """As `matrix`, for the features named, those kept from models included."""
+        return self.table(names, self.cells(names, project_ids, as_of))
+
+    def table(self, names: Sequence[str], cells: Floats) -> pd.DataFrame:
+        """Some of `cells` under the names of their features."""
         asked = tuple(names)
         if asked not in self._headings:  # to make one takes longer than to look up a row
             self._headings[asked] = pd.Index(asked)
-        cells = self.cells(names, project_ids, as_of)
         return pd.DataFrame(cells, columns=self._headings[asked], copy=False)
 
     def cells(self, names: Sequence[str], project_ids: Sequence[str], as_of: Any) -> Floats:
         """As `values`, as a plain array (rows, names) laid out by column: what a single request needs."""
         projects, moments = self._asked(project_ids, as_of)
-        cells = np.empty((len(names), len(projects)))
-        plan = self._plan((*names, ON_FILE))
+        cells = np.empty((len(names) + 1, len(projects)))
+        asked = (*names, ON_FILE)
         blocks = [slice(low, low + kernel.BLOCK) for low in range(0, len(projects), kernel.BLOCK)]
         on_all_cores(
-            lambda rows: self._fill(plan, names, projects[rows], moments[rows], cells[:, rows]),
+            lambda rows: self._fill(asked, projects[rows], moments[rows], cells[:, rows]),
             blocks,
             len(projects),
         )
-        return cells.T
+        return cells[:-1].T
+
+    def cells_and_status(
+        self, names: Sequence[str], project_ids: Sequence[str], as_of: Any
+    ) -> tuple[Floats, NDArray[np.str_]]:
+        """As `cells` and `status`, looked up together."""
+        cells = self.cells((*names, *STATUS), project_ids, as_of)
+        on_file, starts, finishes, _ = cells[:, len(names) :].T
+        return cells[:, : len(names)], status_of(_microseconds(as_of), on_file, starts, finishes)
 
     def inherent_grade(self, project_ids: Sequence[str], as_of: Any) -> pd.DataFrame:
         """固有风险等级 1 to 5 and the rule that decided: grade, rule, zh, en, fact, value, reference.
@@ -202,7 +213,7 @@ class FactIndex:
         A row each in the order given, a column a table; None for a project not on file at `as_of`. The last
         two mean structurally missing: none to be expected of this site, or none delivered by the city.
         """
-        named = {str(f.table): f.name for f in self.catalogue.features if f.measure == "input_state"}
+        named = self.catalogue.input_states
         codes = self.values(list(named.values()), project_ids, as_of)
         return states_in_words(codes.set_axis(list(named), axis=1))
 
@@ -236,35 +247,35 @@ class FactIndex:
             chosen |= (status == FINISHED) & recent
         return np.sort(np.array(ids, dtype=str)[chosen])
 
-    def _fill(self, plan: Plan, names: Sequence[str], projects: Ints, moments: Ints, cells: Floats) -> None:
+    def _fill(self, names: tuple[str, ...], projects: Ints, moments: Ints, cells: Floats) -> None:
+        """The values of features, ON_FILE the last of them, a row each; NaN where a site is not on file."""
+        plan = self._plan(names)
         out = self._evaluated(plan, projects, moments)
-        unknown = np.isnan(out[plan.names.index(ON_FILE)])
+        cells[plan.looked_up] = out[plan.found]
         if plan.by_policy:
-            found = dict(zip(plan.names, out, strict=True))
+            found = dict(zip(plan.rows, out, strict=True))
             sites = SiteValues(moments, found)
-            for name in plan.by_policy:
-                found[name] = self.policies.rules[name].at(sites)
-            for place, name in enumerate(names):
-                cells[place] = found[name]
-        else:
-            cells[:] = out[plan.wanted[: len(names)]]
+            for made, rule in plan.by_policy:
+                found.update(zip(made, rule.at(sites), strict=True))
+            for place in plan.made:
+                cells[place] = found[names[place]]
+        unknown = np.isnan(cells[-1])
         if unknown.any():
             cells[:, unknown] = np.nan
 
     def _looked_up(self, names: tuple[str, ...], projects: Ints, moments: Ints) -> dict[str, Floats]:
         plan = self._plan(names)
-        return dict(zip(plan.names, self._evaluated(plan, projects, moments), strict=True))
+        return dict(zip(plan.rows, self._evaluated(plan, projects, moments), strict=True))
 
     def _evaluated(self, plan: Plan, projects: Ints, moments: Ints) -> Floats:
         """A row a step of the plan."""
-        out = np.empty((len(plan.names), len(projects)))
+        out = np.empty((len(plan.rows), len(projects)))
         kernel.evaluate(plan.look, self._curves.pools, self._fed.arrays, projects, moments, out)
         return out
 
     def _plan(self, names: tuple[str, ...]) -> Plan:
         if names not in self._plans:
-            looked_up, by_policy = self.policies.looked_up(names), self.policies.wanted(names)
-            self._plans[names] = Plan.of(looked_up, self.steps, self._curves, by_policy)
+            self._plans[names] = Plan.of(names, self.policies, self.steps, self._curves)
         return self._plans[names]
 
     def _asked(self, project_ids: Sequence[str], as_of: Any) -> tuple[Ints, Ints]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from data_contracts.policy import PolicyFile
+from data_contracts.policy import Policy, PolicyFile
 from features.feature import EVERYWHERE, Feature
-from features.policy_rules import facts_of, holds, rows_of
+from features.policy_rules import Held, facts_of, rows_of
+from features.rule_sets import RuleSet
 from features.site_values import SiteValues
 from features.sorting import Floats
 
@@ -34,39 +36,50 @@ def facts_about_records(feature: Feature) -> tuple[Feature, Feature, Feature]:
     return on_file, in_city, age
 
 
-class InputState:
-    """The state of one table's records of a site.
+class InputStates:
+    """The states of a site's records of some tables, those of the features given.
 
     PRESENT; LATE: there, but the latest is older than the policy allows; MISSING though required;
     NOT_REQUIRED: none, and none to be expected (structurally missing); NOT_DELIVERED: the city delivers no
     such table as yet (structurally missing for all). Missing where no policy was in force.
     """
 
-    def __init__(self, feature: Feature, policies: PolicyFile) -> None:
-        self._table = str(feature.table)
+    def __init__(self, features: Sequence[Feature], policies: PolicyFile) -> None:
         self._policies = policies
-        self._on_file, self._in_city, self._age = (one.name for one in facts_about_records(feature))
-        self.needs = (self._on_file, self._in_city, self._age, *facts_of(policies))
+        self._on_file, self._in_city, self._age = (
+            [one.name for one in about] for about in zip(*map(facts_about_records, features), strict=True)
+        )
+        self.needs = (*self._on_file, *self._in_city, *self._age, *facts_of(policies))
+        tables = [str(one.table) for one in features]
+        self._asked = {policy: _Required.of(policy, tables) for policy in policies.policies}
 
     def at(self, sites: SiteValues) -> Floats:
-        rows = len(sites.as_of)
-        states = np.full(rows, np.nan)
-        on_file, delivered = sites.value(self._on_file) > 0, sites.value(self._in_city) > 0
+        states = np.full((len(self._on_file), len(sites.as_of)), np.nan)
+        on_file, delivered, age = map(sites.rows, (self._on_file, self._in_city, self._age))
         for policy, in_force in rows_of(self._policies, sites):
-            said: dict[str, Any] = {one["table"]: one for one in policy.content["tables"]}.get(
-                self._table, {}
-            )
-            required = np.zeros(rows, bool)
-            if said.get("required"):
-                required = holds(said["required"], sites.value, rows)
-            late = np.zeros(rows, bool)
-            if "late_after_days" in said:
-                late = required & (sites.value(self._age) > said["late_after_days"])
-            state = np.where(required, ABSENT, NOT_REQUIRED)
-            state = np.where(delivered, state, NOT_DELIVERED)
-            state = np.where(on_file, np.where(late, LATE, PRESENT), state)
+            asked = self._asked[policy]
+            required = asked.rules.held(sites.value, len(in_force)) & asked.is_required
+            late = required & (age > asked.late_after_days)
+            without = np.where(delivered > 0, np.where(required, ABSENT, NOT_REQUIRED), NOT_DELIVERED)
+            state = np.where(on_file > 0, np.where(late, LATE, PRESENT), without)
             states = np.where(in_force, state, states)
         return states
+
+
+class _Required(NamedTuple):
+    """What a policy says of tables: by which rule a record is required, if by any, and when it is late (days)."""
+
+    rules: RuleSet
+    is_required: Held
+    late_after_days: Floats
+
+    @classmethod
+    def of(cls, policy: Policy, tables: Sequence[str]) -> _Required:
+        by_table = {one["table"]: one for one in policy.content["tables"]}
+        said: list[Mapping[str, Any]] = [by_table.get(table, {}) for table in tables]
+        required = [one.get("required") or {} for one in said]
+        late = [float(one.get("late_after_days", np.inf)) for one in said]
+        return cls(RuleSet.of(required), np.array(required, bool)[:, None], np.array(late)[:, None])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,12 +90,12 @@ class StatesCounted:
     wanted: int
 
     def at(self, sites: SiteValues) -> Floats:
-        found = [sites.value(state) for state in self.needs]
-        counted = np.add.reduce([(state == self.wanted).astype(np.float64) for state in found])
-        return np.where(np.isnan(found[0]), np.nan, counted)
+        found = sites.rows(self.needs)
+        counted = (found == self.wanted).sum(axis=0, keepdims=True)
+        return np.where(np.isnan(found[:1]), np.nan, counted)
 
 
 def states_in_words(codes: pd.DataFrame) -> pd.DataFrame:
-    """Codes of `InputState` as words; None for a project not on file or a day without policy."""
+    """Codes of `InputStates` as words; None for a project not on file or a day without policy."""
     words = np.array([*STATES, None], object)
     return codes.apply(lambda column: words[column.fillna(len(STATES)).to_numpy(int)])

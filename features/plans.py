@@ -13,7 +13,8 @@ from features import lookup_kernels as kernel
 from features.curve_pool import Term
 from features.feature import GROUPS, RATIO, Feature
 from features.look_tables import Look
-from features.sorting import DAY
+from features.policy_features import Named, PolicyFeatures
+from features.sorting import DAY, Ints
 from features.step_curves import StepCurves
 from features.step_keys import OWN
 from features.step_requests import Carried, Request, Summed, holder_of, home_of
@@ -116,26 +117,35 @@ def subject_of(subject: str) -> Carried:
 class Plan:
     """The steps of some features in order, as arrays.
 
-    `names` says which row of the answer is whose, `wanted` which rows were asked for, in the order asked.
+    `rows` says which row of the answer is whose. Of the features asked for in their order those `looked_up` are the
+    rows `found`; the others, `made`, are what the rules `by_policy` make of the rows.
     """
 
-    names: list[str]
+    rows: dict[str, int]
     look: Look
-    wanted: list[int]
-    by_policy: Sequence[str] = ()
+    looked_up: Ints
+    found: Ints
+    made: Sequence[int]
+    by_policy: Sequence[Named]
 
     @classmethod
     def of(
-        cls,
-        names: Sequence[str],
-        steps: Mapping[str, Step],
-        curves: StepCurves,
-        by_policy: Sequence[str] = (),
+        cls, names: Sequence[str], policies: PolicyFeatures, steps: Mapping[str, Step], curves: StepCurves
     ) -> Plan:
-        """The plan for the features named and those they are made of; `by_policy`: what rules make of them after."""
+        """The plan for the features named and those they are made of."""
         making = _Making(curves)
-        places = [making.add(name, steps) for name in names]
-        return cls(list(making.places), making.look(), places, by_policy)
+        for name in policies.looked_up(names):
+            making.add(name, steps)
+        rows = making.places
+        looked_up = [place for place, name in enumerate(names) if name in rows]
+        return cls(
+            rows,
+            making.look(),
+            np.array(looked_up, np.int64),
+            np.array([rows[names[place]] for place in looked_up], np.int64),
+            [place for place, name in enumerate(names) if name not in rows],
+            policies.wanted(names),
+        )
 
 
 @dataclass

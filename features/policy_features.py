@@ -7,7 +7,7 @@ from typing import Protocol
 
 from data_contracts.policy import POLICY_NAMES, PolicyFile, policy_file
 from features.feature import BY_POLICY, INPUT_STATE, Feature
-from features.input_quality import ABSENT, LATE, InputState, StatesCounted, facts_about_records
+from features.input_quality import ABSENT, LATE, InputStates, StatesCounted, facts_about_records
 from features.policy_rules import refuse_unknown_facts
 from features.risk_grades import CreditClass, InherentGrade, RiskMatrix
 from features.site_values import SiteValues
@@ -23,8 +23,8 @@ _POLICY_OF = {
 }
 
 
-class PolicyFeature(Protocol):
-    """A rule over other features."""
+class PolicyRule(Protocol):
+    """What makes one feature, or several, of others."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -32,8 +32,12 @@ class PolicyFeature(Protocol):
         ...
 
     def at(self, sites: SiteValues) -> Floats:
-        """The value of each row, NaN where it is missing."""
+        """The values, a row a feature and a column a site; NaN where one is missing."""
         ...
+
+
+Named = tuple[tuple[str, ...], PolicyRule]
+"""A rule, and the features that it makes in their order."""
 
 
 def house_policies() -> dict[str, PolicyFile]:
@@ -53,11 +57,11 @@ class PolicyFeatures:
             refuse_unknown_facts(policies[name], names)
         states = [feature for feature in features if feature.measure == INPUT_STATE]
         self.helpers = [fact for feature in states for fact in facts_about_records(feature)]
-        self.rules: dict[str, PolicyFeature] = {
-            feature.name: InputState(feature, policies["input_requirements"]) for feature in states
-        }
-        of_states = tuple(self.rules)
-        makers: dict[str, PolicyFeature] = {
+        of_states = tuple(feature.name for feature in states)
+        self._named: list[Named] = []
+        if states:
+            self._named = [(of_states, InputStates(states, policies["input_requirements"]))]
+        makers: dict[str, PolicyRule] = {
             "inherent_grade": InherentGrade(policies["inherent_grade"]),
             "credit_class": CreditClass(policies["risk_matrix"]),
             "risk_matrix": RiskMatrix(policies["risk_matrix"]),
@@ -67,18 +71,20 @@ class PolicyFeatures:
         for measure in BY_POLICY:
             for feature in features:
                 if feature.measure == measure:
-                    self.rules[feature.name] = makers[measure]
+                    self._named.append(((feature.name,), makers[measure]))
+        self.rules = {name: rule for names, rule in self._named for name in names}
 
-    def wanted(self, names: Sequence[str]) -> list[str]:
-        """Those of the names that are by policy and the rules they are made of, in the order to compute them."""
-        wanted = {name for name in names if name in self.rules}
-        for name in reversed(self.rules):
-            if name in wanted:
-                wanted |= {need for need in self.rules[name].needs if need in self.rules}
-        return [name for name in self.rules if name in wanted]
+    def wanted(self, names: Sequence[str]) -> list[Named]:
+        """The rules that make those of the names that are by policy, and what these are made of, in the order to compute them."""
+        wanted, found = set(names), []
+        for made, rule in reversed(self._named):
+            if wanted.intersection(made):
+                wanted.update(rule.needs)
+                found.append((made, rule))
+        return found[::-1]
 
     def looked_up(self, names: Sequence[str]) -> list[str]:
         """The features to be looked up for the names: themselves, or what their rules need."""
         plain = [name for name in names if name not in self.rules]
-        needed = [need for name in self.wanted(names) for need in self.rules[name].needs]
+        needed = [need for _, rule in self.wanted(names) for need in rule.needs]
         return list(dict.fromkeys([*plain, *(need for need in needed if need not in self.rules)]))

@@ -20,18 +20,8 @@ Held = NDArray[np.bool_]
 _EPOCH = date(1970, 1, 1)
 
 
-def holds(rule: Mapping[str, Any], facts: Facts, rows: int) -> Held:
-    """Rows for which all conditions under `all` and one under `any` hold; a missing fact holds nothing."""
-    held = np.ones(rows, bool)
-    for condition in rule.get("all") or ():
-        held &= condition_holds(condition, facts(condition["fact"]))
-    if rule.get("any"):
-        held &= np.logical_or.reduce([condition_holds(one, facts(one["fact"])) for one in rule["any"]])
-    return held
-
-
 def condition_holds(condition: Mapping[str, Any], values: Floats) -> Held:
-    """Whether the value lies within the bounds; at_least and at_most are inclusive."""
+    """Whether the value lies within the bounds; at_least and at_most are inclusive. A missing one does not."""
     held = ~np.isnan(values)
     if "at_least" in condition:
         held &= values >= condition["at_least"]

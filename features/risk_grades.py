@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from data_contracts.policy import Policy, PolicyFile
 from data_contracts.policy_conditions import conditions_of
-from features.policy_rules import condition_holds, facts_of, holds, rows_of
+from features.policy_rules import condition_holds, facts_of, rows_of
+from features.rule_sets import RuleSet
 from features.site_values import SiteValues
 from features.sorting import Floats
 
@@ -27,23 +28,21 @@ class InherentGrade:
         self.policies = policies
         self.needs = tuple(facts_of(policies))
         self._rules = [rule for policy in policies.policies for rule in _rules(policy)]
+        self._asked = {policy: RuleSet.of(_rules(policy)) for policy in policies.policies}
         self._grades = np.array([*(float(rule["grade"]) for rule in self._rules), np.nan])
 
     def at(self, sites: SiteValues) -> Floats:
-        return self._grades[self.deciding(sites)]
+        return self._grades[self.deciding(sites)][None]
 
     def deciding(self, sites: SiteValues) -> NDArray[np.int64]:
         """The place of the rule that decides each row, -1 where none does."""
         rows, first = len(sites.as_of), 0
         chosen = np.full(rows, -1, np.int64)
         for policy, in_force in rows_of(self.policies, sites):
-            known = [~np.isnan(sites.value(fact)) for fact in policy.content["needs_any"]]
-            undecided = in_force & np.logical_or.reduce(known)
-            for place, rule in enumerate(_rules(policy), start=first):
-                held = undecided & holds(rule, sites.value, rows)
-                chosen[held] = place
-                undecided &= ~held
-            first += len(_rules(policy))
+            known = ~np.isnan(sites.rows(policy.content["needs_any"])).all(axis=0)
+            held = self._asked[policy].held(sites.value, rows)
+            chosen = np.where(in_force & known & held.any(axis=0), first + held.argmax(axis=0), chosen)
+            first += len(held)
         return chosen
 
     def decided(self, sites: SiteValues) -> pd.DataFrame:
@@ -90,7 +89,7 @@ class CreditClass:
             for one in reversed(credit["classes"]):
                 start = -np.inf if one["at_least"] is None else one["at_least"]
                 ranks[in_force & (lowest >= start)] = one["rank"]
-        return ranks
+        return ranks[None]
 
 
 @dataclass(frozen=True)
@@ -111,4 +110,4 @@ class RiskMatrix:
                 levels[of_grade] = cells[row][credit["unknown"]["code"]]
                 for number, code in columns.items():
                     levels[of_grade & (rank == number)] = cells[row][code]
-        return levels
+        return levels[None]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from features.sorting import Floats, Ints
 
@@ -17,3 +19,7 @@ class SiteValues:
 
     def value(self, name: str) -> Floats:
         return self.values[name]
+
+    def rows(self, names: Sequence[str]) -> Floats:
+        """The values of several features, a row each."""
+        return np.array([self.values[name] for name in names])

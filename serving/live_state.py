@@ -20,7 +20,6 @@ from serving.http_errors import NotReady
 from serving.kept_values import KeptValues
 from serving.reasons.day_reasons import similar_sites
 from serving.reasons.reasons import Reasons
-from serving.reasons.similar import Similar
 from serving.request_log import fault_of, request_log
 from serving.scorer import CityRisks, Scorer
 from training.risk_model import RiskModel
@@ -56,7 +55,7 @@ class LiveState:
     runs: KnownRuns = field(default_factory=KnownRuns)
     yardstick: LiveState | None = None
     _days: KeptValues[pd.Timestamp, CityRisks] = field(default_factory=lambda: KeptValues(DAYS_KEPT))
-    _similar: KeptValues[pd.Timestamp, Similar] = field(default_factory=lambda: KeptValues(DAYS_KEPT))
+    _reasons: KeptValues[pd.Timestamp, Reasons] = field(default_factory=lambda: KeptValues(DAYS_KEPT))
 
     @property
     def store_version(self) -> int:
@@ -66,8 +65,8 @@ class LiveState:
         self, scorer: Scorer, mark: StoreMark, jurisdictions: Jurisdictions, since: pd.Timestamp
     ) -> LiveState:
         """The next state; days before `since`, the first moment that anything new was recorded, are as they were."""
-        days, similar = (kept.of_those(lambda day: day < since) for kept in (self._days, self._similar))
-        return LiveState(scorer, mark, jurisdictions, self.runs, None, days, similar)  # type: ignore[arg-type]
+        days, reasons = (kept.of_those(lambda day: day < since) for kept in (self._days, self._reasons))
+        return LiveState(scorer, mark, jurisdictions, self.runs, None, days, reasons)  # type: ignore[arg-type]
 
     def with_runs(self, runs: KnownRuns) -> LiveState:
         """The same records and model, with the grading runs and decisions that are known now."""
@@ -113,8 +112,9 @@ class LiveState:
         """Reasons beside the sites that were active at 00:00 of the day of `as_of`."""
         index, model = self.scorer.index, self.scorer.model
         day = as_of.normalize()
-        similar = self._similar.value(day, lambda: similar_sites(index, model, day))
-        return Reasons(model, index.catalogue, similar)
+        return self._reasons.value(
+            day, lambda: Reasons(model, index.catalogue, similar_sites(index, model, day))
+        )
 
     def is_ready(self, as_of: pd.Timestamp, *, with_reasons: bool = False) -> bool:
         """Whether what a project is compared with at a moment is at hand; else it takes seconds to compute."""
@@ -122,15 +122,15 @@ class LiveState:
         return (
             self.runs.is_read(as_of)
             and (day in self._days or self._run_of_model(as_of) is not None)
-            and (day in self._similar or not with_reasons)
+            and (day in self._reasons or not with_reasons)
         )
 
     def made_ready(self, as_of: pd.Timestamp, before: LiveState | None = None) -> LiveState:
         """This state, once it is ready for a moment; for reasons only if the state before it was."""
         self.compared_with(as_of)
         day = as_of.normalize()
-        if before is not None and day in before._similar:
-            self._similar.value(day, lambda: similar_sites(self.scorer.index, self.scorer.model, day))
+        if before is not None and day in before._reasons:
+            self.reasons(as_of)
         return self
 
     def _run_of_model(self, as_of: pd.Timestamp) -> RunGrades | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -67,20 +67,19 @@ class Scorer:
         grades = self.index.values([INHERENT_GRADE], project_ids, moments)[INHERENT_GRADE]
         return grades.map(lambda grade: None if np.isnan(grade) else f"{grade:.0f}").astype("str")
 
-    def scores(self, project_ids: Sequence[str], moments: np.ndarray) -> Scores:
-        """Status and risks alone, without a table around them: what a request needs."""
-        status = self.index.status(project_ids, moments)
+    def scores(self, project_ids: Sequence[str], moments: np.ndarray, also: Sequence[str] = ()) -> Scores:
+        """Status and risks alone, without a table around them: what a request needs; `also` are facts to look up with them."""
+        names = self.index.catalogue.names
+        cells, status = self.index.cells_and_status((*names, *also), project_ids, moments)
         known = status != UNKNOWN
         risks = {head: np.full(len(known), np.nan) for head in self.model.heads}
         features = None
         if known.any():
-            asked = (
-                project_ids if known.all() else [project_ids[row] for row in np.flatnonzero(known).tolist()]
-            )
-            features = self.index.matrix(asked, moments[known])
+            features = self.index.table(names, cells[known, : len(names)])
             for head, computed in self.model.risks_by_head(features).items():
                 risks[head][known] = computed
-        return Scores(status.tolist(), risks, features)
+        facts = dict(zip(also, cells[:, len(names) :].T, strict=True))
+        return Scores(status.tolist(), risks, features, facts)
 
 
 def refuse_other_features(model: RiskModel, catalogue: Catalogue) -> None:
@@ -106,12 +105,14 @@ def refuse_other_features(model: RiskModel, catalogue: Catalogue) -> None:
 class Scores:
     """Status and risk by head of some pairs, in their order; NaN is no risk.
 
-    `features` has the catalogue's model features of those that are on file, in order; None if none is.
+    `features` has the catalogue's model features of those that are on file, in order; None if none is. `facts` are
+    those asked for beside, of all pairs.
     """
 
     status: list[str]
     risks: dict[str, np.ndarray]
     features: pd.DataFrame | None = None
+    facts: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def _told(city: SmallCity, url: str, key_id: str) -> list[str]:
         state = built_state(store, store.mark(), load_catalogue(), lambda: load_champion(city.home))
         key = next(key for key in all_keys(store) if key.key_id == key_id)
         ids = store.read("projects")["project_id"].unique()[:5].tolist()
-        content, entry = answer_and_entry(lambda: state, key, GradesRequest(project_ids=ids), AS_OF)
+        content, entry = answer_and_entry(state, key, GradesRequest(project_ids=ids), AS_OF)
         ledger = Ledger(lambda: store)
         ledger.start()
         asyncio.run(ledger.remember(entry))

@@ -87,7 +87,7 @@ class Told:
             count = min(int(draw.integers(1, 60)), DECISIONS_A_STATE - said)
             asked = GradesRequest(project_ids=draw.choice(self.project_ids, count).tolist())
             moment = MOMENTS[draw.integers(len(MOMENTS))]
-            content, entry = answer_and_entry(lambda: state, keys[draw.integers(2)], asked, moment)
+            content, entry = answer_and_entry(state, keys[draw.integers(2)], asked, moment)
             self.ids += [result["decision_id"] for result in content["results"]]
             entries.append(entry)
             said += count

@@ -132,9 +132,8 @@ def held(features: np.ndarray, names: Sequence[str], held_at: Mapping[str, float
     if not held_at:
         return features
     features = features.copy(order="K")
-    for place, name in enumerate(names):
-        if name in held_at:
-            features[:, place] = held_at[name]
+    for name, value in held_at.items():
+        features[:, names.index(name)] = value
     return features
 
 

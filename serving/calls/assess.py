@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -66,10 +65,9 @@ def _may_be_named(city: CityFacts, enterprise_id: str) -> bool:
 
 
 def answer_and_entry(
-    newest: Callable[[], LiveState], key: AccessKey, asked: AssessRequest
+    state: LiveState, key: AccessKey, asked: AssessRequest
 ) -> tuple[dict[str, Any], CallEntry]:
     """The content of the answer to a key, and what the ledger keeps of it."""
-    state = newest()
     at = state.present(now())
     project, grade = assessed(state, key, asked, at)
     call = {"kind": KIND, "asked": asked.model_dump_json(), "asked_at": at.to_pydatetime()}
@@ -90,9 +88,8 @@ def again(
 async def _post_assess(request: Request) -> Response:
     asked = message_in(await request.body(), AssessRequest)
     key, parts = key_asking(), parts_of(request.app)
-    answered = functools.partial(answer_and_entry, parts.live.state, key, asked)
-    content, entry = await parts.answered(answered, parts.live.present())
-    await parts.remember(entry)
+    work = functools.partial(answer_and_entry, key=key, asked=asked)
+    content = await parts.answered(work, parts.live.present())
     request.scope.setdefault("siterisk.counts", {}).update(
         projects=1, decisions=1, decision_id=content["result"]["decision_id"]
     )

@@ -12,12 +12,13 @@ from anyio import CapacityLimiter
 from starlette.applications import Starlette
 
 from data_contracts.errors import StoreBusy
-from data_contracts.record_store import RecordStore
+from data_contracts.record_store import RecordStore, StoreMark
 from serving.calls.slow_work import SlowWork
 from serving.http_errors import NotReady
 from serving.ledger.entries import CallEntry
-from serving.ledger.ledger import LONGEST_WAIT_S, Ledger
+from serving.ledger.ledger import LONGEST_WAIT_S, Ledger, StoreMovedOn
 from serving.live_records import LiveRecords
+from serving.live_state import LiveState
 from serving.metrics import Metrics
 from serving.past_states import PastStates
 
@@ -25,6 +26,8 @@ THREADS = 4
 FIRST_OF_A_DAY = 1
 WRITERS = 4
 Answer = TypeVar("Answer")
+Work = Callable[[LiveState], tuple[Answer, CallEntry]]
+"""Answers from a state, and tells what the ledger is to keep of it."""
 
 
 @dataclass(frozen=True)
@@ -42,27 +45,38 @@ class Parts:
     metrics: Metrics
     _limiters: dict[str, CapacityLimiter] = field(default_factory=dict)
 
-    async def remember(self, entry: CallEntry) -> None:
-        """Return when the ledger holds the entry; raises LedgerUnavailable if that fails or takes too long."""
-        with self.metrics.remembering(len(entry)):
-            await self.ledger.remember(entry)
-
     async def in_thread(self, work: Callable[[], Answer]) -> Answer:
         """The outcome of `work`, done in one of a few threads so that other requests go on being taken."""
         return await anyio.to_thread.run_sync(work, limiter=self._limiter("answers", THREADS))
 
     async def answered(
-        self, work: Callable[[], Answer], as_of: pd.Timestamp, *, with_reasons: bool = False
+        self, work: Work[Answer], as_of: pd.Timestamp, *, with_reasons: bool = False, is_quick: bool = False
     ) -> Answer:
-        """The outcome of `work`, which answers from the live state as of a moment.
+        """What `work` answers from the newest records as of a moment, once the ledger holds its entry.
 
-        Who asks about a day first waits seconds for what its projects are compared with; such calls wait for each other,
-        one after the other, and no other call for them.
+        Quick work is done at once, from the state that the worker holds; where the store has taken in more by the
+        time the ledger is written, it is done again. Other work looks at the store first, in a thread. Who asks about a
+        day first waits seconds for what its projects are compared with; such calls wait for each other, one after the
+        other, and no other call for them. Raises LedgerUnavailable where the entry cannot be written in time.
         """
-        state = self.live.newest()
-        if state is None or state.is_ready(as_of, with_reasons=with_reasons):
-            return await self.in_thread(work)
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter("days", FIRST_OF_A_DAY))
+        held = self.live.newest()
+        ready = held is None or held.is_ready(as_of, with_reasons=with_reasons)
+        if is_quick and held is not None and ready:
+            answer, entry = work(held)
+            try:
+                await self._remember(entry, only_at=held.mark)
+            except StoreMovedOn:
+                pass
+            else:
+                return answer
+        limiter = self._limiter("answers", THREADS) if ready else self._limiter("days", FIRST_OF_A_DAY)
+        answer, entry = await anyio.to_thread.run_sync(lambda: work(self.live.state()), limiter=limiter)
+        await self._remember(entry)
+        return answer
+
+    async def _remember(self, entry: CallEntry, *, only_at: StoreMark | None = None) -> None:
+        with self.metrics.remembering(len(entry)):
+            await self.ledger.remember(entry, only_at=only_at)
 
     async def in_writing_thread(self, work: Callable[[], Answer]) -> Answer:
         """The outcome of `work`, which may wait for the store's lock; answers are computed elsewhere meanwhile.

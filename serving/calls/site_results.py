@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.catalogue import Catalogue
 from features.input_quality import ABSENT, LATE
 from features.site_status import ACTIVE
 from serving.grading.colours import Floats
@@ -29,12 +28,15 @@ def results_of(
     """One result for each id in the order given, as plain values, missing ones None; and the scores behind them."""
     ids, moments = list(project_ids), np.full(len(project_ids), np.datetime64(as_of, "us"))
     index, model = state.scorer.index, state.scorer.model
-    scores = state.scorer.scores(ids, moments)
+    current = CurrentGrades(state.runs, index)
+    tables = index.catalogue.input_states
+    asked = dict.fromkeys([*current.facts, INHERENT_GRADE, *tables.values()])
+    scores = state.scorer.scores(ids, moments, also=tuple(asked))
     latest = index.latest_recorded_at(ids, moments).tolist()
     against = state.compared_with(as_of)
     risks = {head: plain(values) for head, values in scores.risks.items()}
     percentiles = {head: plain(against.percentile(head, values)) for head, values in scores.risks.items()}
-    grades = _grades(state, ids, as_of, scores.status)
+    grades = _grades(current, tables, ids, as_of, scores)
     reasons = _reasons(state, as_of, scores) if with_reasons else [None] * len(ids)
     heads, version, stamp = model.heads, model.version, stamped(as_of)
     results = [
@@ -65,19 +67,15 @@ def plain(values: np.ndarray) -> list[float | None]:
 
 
 def _grades(
-    state: LiveState, ids: list[str], as_of: pd.Timestamp, status: Sequence[str]
+    current: CurrentGrades, tables: Mapping[str, str], ids: list[str], as_of: pd.Timestamp, scores: Scores
 ) -> list[dict[str, Any]]:
     """data_quality, inherent_grade, dynamic_grade and frequency of each project."""
-    index, current = state.scorer.index, CurrentGrades(state.runs, state.scorer.index)
-    tables = _input_states(index.catalogue)
-    names = [*dict.fromkeys([*current.facts, INHERENT_GRADE, *tables.values()])]
-    cells = index.cells(names, ids, np.full(len(ids), np.datetime64(as_of, "us")))
-    facts = {name: cells[:, place] for place, name in enumerate(names)}
+    facts = scores.facts
     inherent = plain(facts[INHERENT_GRADE])
     quality = _data_quality({table: facts[name] for table, name in tables.items()})
-    active = [row for row, one in enumerate(status) if one == ACTIVE]
+    active = [row for row, one in enumerate(scores.status) if one == ACTIVE]
     sites: dict[int, dict[str, Any] | None] = {}
-    run = state.runs.at(as_of)
+    run = current.runs.at(as_of)
     if run is not None and active:
         held = current.of(run, [ids[row] for row in active], lambda name: facts[name][active])
         sites = dict(zip(active, held, strict=True))
@@ -90,11 +88,6 @@ def _grades(
         }
         for row in range(len(ids))
     ]
-
-
-def _input_states(catalogue: Catalogue) -> dict[str, str]:
-    """The features that tell the state of a table's records, by table."""
-    return {str(one.table): one.name for one in catalogue.features if one.measure == "input_state"}
 
 
 def _data_quality(states: Mapping[str, Floats]) -> list[dict[str, Any] | None]:
@@ -167,10 +160,7 @@ def _reasons(
     if scores.features is None:
         return told
     known = [row for row, status in enumerate(scores.status) if status != UNKNOWN]
-    reasons = state.reasons(as_of)
-    by_head = {
-        head: reasons.strongest(scores.features, head, REASONS_TOLD) for head in state.scorer.model.heads
-    }
+    by_head = state.reasons(as_of).strongest(scores.features, REASONS_TOLD)
     for place, row in enumerate(known):
         told[row] = {head: lists[place] for head, lists in by_head.items()}
     return told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -57,10 +57,10 @@ def before_and_after(
 
 
 def answer_and_entry(
-    newest: Callable[[], LiveState], key: AccessKey, asked: WhatIfRequest, as_of: pd.Timestamp
+    state: LiveState, key: AccessKey, asked: WhatIfRequest, as_of: pd.Timestamp
 ) -> tuple[dict[str, Any], CallEntry]:
     """The content of the answer to a key, and what the ledger keeps of it: two decisions, before and after."""
-    state, asked_at = newest(), now()
+    asked_at = now()
     as_of = as_of if asked.as_of else state.present(as_of)
     before, after, rows = before_and_after(state, key, asked, as_of)
     call = {
@@ -148,9 +148,9 @@ async def _post_what_if(request: Request) -> Response:
     asked = message_in(await request.body(), WhatIfRequest)
     key, parts = key_asking(), parts_of(request.app)
     as_of = moment_asked(asked.as_of, parts.live.present())
-    answered = functools.partial(answer_and_entry, parts.live.state, key, asked, as_of)
-    content, entry = await parts.answered(answered, as_of)
-    await parts.remember(entry)
+    content = await parts.answered(
+        functools.partial(answer_and_entry, key=key, asked=asked, as_of=as_of), as_of
+    )
     request.scope.setdefault("siterisk.counts", {}).update(
         projects=1, decisions=2, decision_id=content["after"]["decision_id"]
     )

@@ -13,6 +13,7 @@ import pandas as pd
 from data_contracts.policy import Policy, PolicyFile, policy_file
 from features.fact_index import FactIndex
 from features.policy_rules import facts_of
+from features.rule_sets import rules_of
 from features.site_status import ACTIVE
 from serving.grading.colours import Floats, colour_ranks
 from serving.grading.known_runs import COLUMNS, CountedRun, KnownRuns
@@ -69,7 +70,7 @@ class CurrentGrades:
         sites = [run.site(one) for one in project_ids]
         day, policy = run.moment.date(), self.policies.policy_on(run.moment.date())
         rules, today = policy.content["overrides"], np.datetime64(day, "D")
-        asked = overrides(rules, facts, today, {}, len(sites))
+        asked = overrides(rules, rules_of(policy, "overrides").held(facts, len(sites)), today, {})
         stored = colour_ranks([site and site["colour"] for site in sites])
         for place, rule in enumerate(rules):
             raised = (asked.rule == place) & (asked.ranks > stored)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from data_contracts.errors import ModelInvalid
 from data_contracts.policy import Policy
-from features.policy_rules import holds
+from features.rule_sets import rules_of
 from serving.grading.capacity import Capacity, fitted_scale
 from serving.grading.city_today import CityToday
 from serving.grading.colours import RANK, Floats, colour_names, colour_ranks, cutoffs, shares_at_or_above
@@ -59,9 +59,10 @@ def grade_city(
     policy, frequency = policies.on(city.day.date())
     content, day, sites = policy.content, np.datetime64(city.day, "D"), len(city.project_ids)
     heads = _heads(policy, city.risks)
-    risks = _known_risks(city, content["minimum"], heads)
+    risks = _known_risks(city, policy, heads)
     before = grades_before(yesterday, city.project_ids)
-    asked = overrides(content["overrides"], city.facts.__getitem__, day, overrides_seen(before), sites)
+    held = rules_of(policy, "overrides").held(city.facts.__getitem__, sites)
+    asked = overrides(content["overrides"], held, day, overrides_seen(before))
     basis = _basis(city, frequency.content, day)
     base = base_visits(
         basis["inherent_grade"].to_numpy(), basis["expected_days"].to_numpy(), frequency.content
@@ -109,9 +110,9 @@ def _heads(policy: Policy, risks: Mapping[str, Floats]) -> list[str]:
     return [head for head in named if head in risks]
 
 
-def _known_risks(city: CityToday, minimum: Mapping[str, Any], heads: list[str]) -> dict[str, Floats]:
+def _known_risks(city: CityToday, policy: Policy, heads: list[str]) -> dict[str, Floats]:
     """The risks of the heads, missing where the minimum of inputs is not there."""
-    enough = holds(minimum, city.facts.__getitem__, len(city.project_ids))
+    (enough,) = rules_of(policy, "minimum").held(city.facts.__getitem__, len(city.project_ids))
     return {head: np.where(enough, city.risks[head], np.nan) for head in heads}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.policy_conditions import conditions_of
-from features.policy_rules import Facts, condition_holds, holds
+from features.policy_rules import Facts, Held, condition_holds
 from serving.grading.colours import RANK, Floats, Ranks
 
 Days = NDArray[np.datetime64]
@@ -36,22 +36,21 @@ class Overrides:
 
 
 def overrides(
-    rules: Sequence[Mapping[str, Any]],
-    facts: Facts,
-    day: np.datetime64,
-    before: Mapping[str, Days],
-    sites: int,
+    rules: Sequence[Mapping[str, Any]], held: Held, day: np.datetime64, before: Mapping[str, Days]
 ) -> Overrides:
-    """What the rules ask for on `day`, with the days on which earlier runs saw each hold.
+    """What the rules ask for on `day`, where they are `held` (rules, sites), with the days on which earlier runs saw each hold.
 
     A rule holds on for its cooling days after it was last seen. Of two rules the worse colour decides, of the
     same colour one that holds today, then the first named.
     """
+    sites = held.shape[1]
     ranks, chosen, cooling = np.zeros(sites, np.int64), np.full(sites, -1, np.int64), np.zeros(sites, bool)
-    last_seen = {}
-    for place, rule in enumerate(rules):
-        today = holds(rule, facts, sites)
-        seen = np.where(today, day, before.get(rule["code"], np.full(sites, NEVER)))
+    last_seen, never = {}, np.full(sites, NEVER)
+    for place, (rule, today) in enumerate(zip(rules, held, strict=True)):
+        if not today.any() and rule["code"] not in before:
+            last_seen[rule["code"]] = never
+            continue
+        seen = np.where(today, day, before.get(rule["code"], never))
         in_force = day - seen <= rule["cooling_days"] * ONE_DAY  # never for NaT
         rank = RANK[rule["colour"]]
         better = in_force & ((rank > ranks) | ((rank == ranks) & cooling & today))

@@ -13,11 +13,12 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from data_contracts.errors import SiteriskError, StoreUnavailable
-from data_contracts.record_store import RecordStore
+from data_contracts.record_store import RecordStore, StoreMark, mark_of
 from data_contracts.store_connection import connected
 from data_contracts.store_tables import store_table
 from serving.ledger.entries import CallEntry
@@ -32,13 +33,24 @@ On SQLite a large load holds the lock for longer.
 MOST_ROWS = 20_000  # of one transaction: two calls of the largest size
 STOPPED = None
 
-_Waiting = tuple[CallEntry, Future[None]]
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """An entry that is to be written, if at all only while the store is at a mark; `written` tells that it was."""
+
+    entry: CallEntry
+    only_at: StoreMark | None
+    written: Future[None] = field(default_factory=Future)
 
 
 class LedgerUnavailable(StoreUnavailable):
     """The answer could not be remembered, so it is not given."""
 
     code = "LEDGER_UNAVAILABLE"
+
+
+class StoreMovedOn(Exception):
+    """The store has taken in records since the mark that an entry was to be written at; it was not written."""
 
 
 class Ledger:
@@ -64,25 +76,28 @@ class Ledger:
         self._waiting.put(STOPPED)
         self._thread.join(timeout=10)
 
-    async def remember(self, entry: CallEntry) -> None:
-        """Return when the entry is durable; raises LedgerUnavailable if that fails or takes too long."""
-        written: Future[None] = Future()
-        self._waiting.put((entry, written))
+    async def remember(self, entry: CallEntry, *, only_at: StoreMark | None = None) -> None:
+        """Return when the entry is durable; raises LedgerUnavailable if that fails or takes too long.
+
+        With `only_at` raises StoreMovedOn where the store is at another mark when the entry would be written.
+        """
+        waiting = _Waiting(entry, only_at)
+        self._waiting.put(waiting)
         try:
-            await asyncio.wait_for(asyncio.wrap_future(written), LONGEST_WAIT_S)
+            await asyncio.wait_for(asyncio.wrap_future(waiting.written), LONGEST_WAIT_S)
         except TimeoutError:
             raise _unavailable() from None
 
     def _write_on(self) -> None:
         while (first := self._waiting.get()) is not STOPPED:
             group, stopped = self._group(first)
-            self._write_or_refuse([each for each in group if each[1].set_running_or_notify_cancel()])
+            self._write_or_refuse([each for each in group if each.written.set_running_or_notify_cancel()])
             if stopped:
                 return
 
     def _group(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
         """Everything that waits now, up to the size of a transaction, and whether it is the last."""
-        group, rows = [first], len(first[0])
+        group, rows = [first], len(first.entry)
         while rows < MOST_ROWS:
             try:
                 following = self._waiting.get_nowait()
@@ -91,7 +106,7 @@ class Ledger:
             if following is STOPPED:
                 return group, True
             group.append(following)
-            rows += len(following[0])
+            rows += len(following.entry)
         return group, False
 
     def _write_or_refuse(self, group: list[_Waiting]) -> None:
@@ -99,36 +114,48 @@ class Ledger:
         if not group:
             return
         try:
-            self._write([entry for entry, _ in group])
+            outdated = self._write(group)
         except SiteriskError as error:
             request_log().error("ledger not written", code=error.code, calls=len(group))
-            for _, written in group:
-                written.set_exception(_unavailable())
+            for each in group:
+                each.written.set_exception(_unavailable())
         except Exception as error:
             request_log().error("ledger not written", **fault_of(error), calls=len(group))
             if len(group) > 1:
                 for each in group:
                     self._write_or_refuse([each])
             else:
-                group[0][1].set_exception(_unavailable())
+                group[0].written.set_exception(_unavailable())
         else:
-            for _, written in group:
-                written.set_result(None)
+            for each in group:
+                if each in outdated:
+                    each.written.set_exception(StoreMovedOn())
+                else:
+                    each.written.set_result(None)
 
-    def _write(self, entries: list[CallEntry]) -> None:
+    def _write(self, group: list[_Waiting]) -> list[_Waiting]:
+        """Write what may be written, and return the others."""
         if self._store is None:
             self._store = self._open_store()
-        named = {entry.catalogue_hash: entry.feature_names for entry in entries}
         with connected(self._store.engine) as connection:
             connection.execution_options(siterisk_begin="BEGIN IMMEDIATE")
             with connection.begin():
+                outdated = []
+                if any(each.only_at for each in group):
+                    mark = mark_of(connection)
+                    outdated = [each for each in group if each.only_at not in (None, mark)]
+                entries = [each.entry for each in group if each not in outdated]
+                named = {entry.catalogue_hash: entry.feature_names for entry in entries}
                 for digest, names in named.items():
                     _name_features(connection, digest, json.dumps(list(names)))
                 calls = [dict(entry.call) for entry in entries]
-                connection.execute(store_table("ledger_calls").insert(), calls)
+                if calls:
+                    connection.execute(store_table("ledger_calls").insert(), calls)
                 blocks = [dict(block) for entry in entries for block in entry.blocks]
-                connection.execute(store_table("ledger_blocks").insert(), blocks)
+                if blocks:
+                    connection.execute(store_table("ledger_blocks").insert(), blocks)
         self._written()
+        return outdated
 
 
 def _name_features(connection: sa.Connection, digest: str, names: str) -> None:

@@ -52,9 +52,8 @@ async def answers_about(desk: Desk, key: AccessKey, project_ids: list[str]) -> l
     """What the API would answer about each project now, in the ledger: what a word is about."""
     asked = GradesRequest(project_ids=project_ids)
     moment = now()
-    answered = functools.partial(answer_and_entry, desk.parts.live.state, key, asked, moment)
-    content, entry = await desk.parts.answered(answered, moment)
-    await desk.parts.remember(entry)
+    work = functools.partial(answer_and_entry, key=key, asked=asked, as_of=moment)
+    content = await desk.parts.answered(work, moment)
     return list(content["results"])
 
 

@@ -35,9 +35,8 @@ async def _what_if(request: Request) -> Response:
     desk, key, project_id = desk_of(request.app), key_asking(), request.path_params["project_id"]
     asked = WhatIfRequest(project_id=project_id, changes=_changes(await form_of(request)))
     moment = now()
-    answered = functools.partial(answer_and_entry, desk.parts.live.state, key, asked, moment)
-    content, entry = await desk.parts.answered(answered, moment)
-    await desk.parts.remember(entry)
+    work = functools.partial(answer_and_entry, key=key, asked=asked, as_of=moment)
+    content = await desk.parts.answered(work, moment)
     model = desk.parts.live.state().scorer.model
     titles = {head: title_of(model, head) for head in model.heads}
     template = "what_if_result.html.jinja" if PART in request.headers else "what_if.html.jinja"

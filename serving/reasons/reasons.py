@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,7 +71,7 @@ class Reasons:
 
     def of(self, matrix: pd.DataFrame, head: str, most: int = 5) -> list[list[Reason]]:
         """For each row its strongest reasons, those that raise the risk first; at most so many of either kind."""
-        return self.told(self.parts(matrix, head), most).by_row(self._features())
+        return self.told(self.parts(matrix, head), most).by_row(self._features)
 
     def beside_similar(self, matrix: pd.DataFrame, head: str, most: int = 5) -> list[Beside]:
         """For each row its risk beside that of a similar site, and all that lies between: by family, and by feature."""
@@ -90,7 +91,7 @@ class Reasons:
                     for side in (rest[row] > 0, rest[row] < 0)
                 ),
             )
-            for row, reasons in enumerate(told.by_row(self._features()))
+            for row, reasons in enumerate(told.by_row(self._features))
         ]
 
     def told(self, site: Parts, most: int) -> Told:
@@ -103,7 +104,7 @@ class Reasons:
         rows, column = np.nonzero(reason)
         places = np.hstack([highest, lowest])[rows, column]
         values, typical, log_odds, points = (each[rows, places] for each in site[:4])
-        words = words_of(self._features(), places, values, typical, log_odds)
+        words = words_of(self._features, places, values, typical, log_odds)
         return Told(len(site.risk), rows, places, values, typical, log_odds, points, words)
 
     def parts(self, matrix: pd.DataFrame, head: str, contributions: Floats | None = None) -> Parts:
@@ -124,18 +125,23 @@ class Reasons:
     def families(self, site: Parts) -> dict[str, Floats]:
         """The points of each family of features, an element a row."""
         places: dict[str, list[int]] = {}
-        for place, feature in enumerate(self._features()):
+        for place, feature in enumerate(self._features):
             places.setdefault(feature.family, []).append(place)
         return {name: site.points[:, own].sum(axis=1) for name, own in places.items()}
 
-    def strongest(self, matrix: pd.DataFrame, head: str, most: int) -> list[list[dict[str, Any]]]:
-        """For each row its strongest reasons of either kind, in short: feature, labels, value, direction and share.
+    def strongest(self, matrix: pd.DataFrame, most: int) -> dict[str, list[list[dict[str, Any]]]]:
+        """By head, for each row its strongest reasons of either kind, in short: feature, labels, value, direction, share.
 
         `share` is the part in the log-odds beside similar sites, of all parts added up without their signs.
         """
-        features = self._features()
-        _, beside = self._beside(matrix, head, self.similar.rows(matrix))
-        sizes, values = np.abs(beside), self.model.features_of(matrix)
+        kind, values = self.similar.rows(matrix), self.model.features_of(matrix)
+        return {
+            head: self._in_short(self._beside(matrix, head, kind)[1], values, most)
+            for head in self.model.heads
+        }
+
+    def _in_short(self, beside: Floats, values: Floats, most: int) -> list[list[dict[str, Any]]]:
+        features, sizes = self._features, np.abs(beside)
         order, whole = _largest(sizes, most), sizes.sum(axis=1)
         return [
             [
@@ -161,8 +167,14 @@ class Reasons:
         site = self.parts(matrix, head)
         return np.where(chosen, site.points, 0.0).sum(axis=1), np.where(chosen, site.log_odds, 0.0)
 
+    @cached_property
     def _features(self) -> tuple[Feature, ...]:
         return self.catalogue.named(self.model.feature_names)
+
+    @cached_property
+    def _untold(self) -> list[int]:
+        """The places of features that are no reason."""
+        return [place for place, one in enumerate(self._features) if not one.in_reasons]
 
     def _beside(
         self, matrix: pd.DataFrame, head: str, kind: NDArray[np.int64], contributions: Floats | None = None
@@ -170,7 +182,7 @@ class Reasons:
         """The log-odds of each row, and what each feature adds to them beside similar sites; 0 where it is no reason."""
         told = self.model.parts(matrix, head) if contributions is None else contributions
         beside = told[:, :-1] - self.similar.added[head][kind]
-        beside[:, [place for place, one in enumerate(self._features()) if not one.in_reasons]] = 0.0
+        beside[:, self._untold] = 0.0
         return told.sum(axis=1), beside
 
 

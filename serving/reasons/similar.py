@@ -67,7 +67,6 @@ class Similar:
 
 def kinds_of(matrix: pd.DataFrame) -> NDArray[np.int64]:
     """The kind of each site: the place in KINDS of the first that holds, or one beyond."""
-    is_kind = np.column_stack(
-        [matrix[name].to_numpy("float64") == 1 for name in KINDS] + [np.ones(len(matrix), bool)]
-    )
-    return is_kind.argmax(axis=1)
+    values = matrix.to_numpy("float64")
+    is_kind = np.column_stack([values[:, matrix.columns.get_loc(name)] == 1 for name in KINDS])
+    return np.where(is_kind.any(axis=1), is_kind.argmax(axis=1), len(KINDS))
