@@ -34,7 +34,7 @@ _ISO_DATE, _ISO_MOMENT = r"\d{4}-\d{2}-\d{2}", r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2
 
 def now() -> pd.Timestamp:
     """This moment as Shanghai wall time."""
-    return _wall_time(dt.datetime.now(SHANGHAI))
+    return pd.Timestamp(dt.datetime.now(SHANGHAI).replace(tzinfo=None))
 
 
 def not_before(clock: pd.Timestamp, known: dt.datetime | None) -> pd.Timestamp:

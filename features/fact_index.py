@@ -201,7 +201,7 @@ class FactIndex:
         for day in np.unique(moments // DAY).tolist():
             rule.policies.policy_on(np.datetime64(day, "D").astype(object))
         found = self._looked_up((*rule.needs, ON_FILE), projects, moments)
-        decided = rule.decided(SiteValues(moments, found))
+        decided = rule.decided(SiteValues(moments, {}, np.empty(0), found))
         unknown = np.isnan(found[ON_FILE])
         decided.loc[unknown, ["grade", "value"]] = np.nan
         decided.loc[unknown, ["rule", "zh", "en", "fact", "reference"]] = None
@@ -253,12 +253,11 @@ class FactIndex:
         out = self._evaluated(plan, projects, moments)
         cells[plan.looked_up] = out[plan.found]
         if plan.by_policy:
-            found = dict(zip(plan.rows, out, strict=True))
-            sites = SiteValues(moments, found)
+            sites = SiteValues(moments, plan.rows, out)
             for made, rule in plan.by_policy:
-                found.update(zip(made, rule.at(sites), strict=True))
+                sites.made.update(zip(made, rule.at(sites), strict=True))
             for place in plan.made:
-                cells[place] = found[names[place]]
+                cells[place] = sites.made[names[place]]
         unknown = np.isnan(cells[-1])
         if unknown.any():
             cells[:, unknown] = np.nan

@@ -55,7 +55,7 @@ class InputStates:
 
     def at(self, sites: SiteValues) -> Floats:
         states = np.full((len(self._on_file), len(sites.as_of)), np.nan)
-        on_file, delivered, age = map(sites.rows, (self._on_file, self._in_city, self._age))
+        on_file, delivered, age = map(sites.values, (self._on_file, self._in_city, self._age))
         for policy, in_force in rows_of(self._policies, sites):
             asked = self._asked[policy]
             required = asked.rules.held(sites.value, len(in_force)) & asked.is_required
@@ -90,7 +90,7 @@ class StatesCounted:
     wanted: int
 
     def at(self, sites: SiteValues) -> Floats:
-        found = sites.rows(self.needs)
+        found = sites.values(self.needs)
         counted = (found == self.wanted).sum(axis=0, keepdims=True)
         return np.where(np.isnan(found[:1]), np.nan, counted)
 

@@ -39,7 +39,7 @@ class InherentGrade:
         rows, first = len(sites.as_of), 0
         chosen = np.full(rows, -1, np.int64)
         for policy, in_force in rows_of(self.policies, sites):
-            known = ~np.isnan(sites.rows(policy.content["needs_any"])).all(axis=0)
+            known = ~np.isnan(sites.values(policy.content["needs_any"])).all(axis=0)
             held = self._asked[policy].held(sites.value, rows)
             chosen = np.where(in_force & known & held.any(axis=0), first + held.argmax(axis=0), chosen)
             first += len(held)

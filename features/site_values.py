@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,14 +12,20 @@ from features.sorting import Floats, Ints
 
 @dataclass(frozen=True)
 class SiteValues:
-    """A moment a row, and values by the name of the feature; NaN where one is missing."""
+    """A moment a site, and the values of features: those looked up are `rows` of a table by name, others are `made` of
+    them. NaN where one is missing."""
 
     as_of: Ints
-    values: Mapping[str, Floats]
+    rows: Mapping[str, int]
+    table: Floats
+    made: dict[str, Floats] = field(default_factory=dict)
 
     def value(self, name: str) -> Floats:
-        return self.values[name]
+        """The values of one feature, one a site."""
+        return self.made[name] if name in self.made else self.table[self.rows[name]]
 
-    def rows(self, names: Sequence[str]) -> Floats:
+    def values(self, names: Sequence[str]) -> Floats:
         """The values of several features, a row each."""
-        return np.array([self.values[name] for name in names])
+        if self.made:
+            return np.array([self.value(name) for name in names])
+        return self.table[[self.rows[name] for name in names]]

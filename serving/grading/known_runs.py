@@ -80,12 +80,16 @@ class KnownRuns:
         self.newest_moment = None if store is None else store.newest_moment(self.mark)
         self._grades: KeptValues[RunNote, RunGrades] = before._grades if before else KeptValues(RUNS_KEPT)
         self._decisions: KeptValues[dt.date, dict[str, list[Decision]]] = KeptValues(RUNS_KEPT)
+        self._last: CountedRun | None = None
 
     def at(self, moment: pd.Timestamp) -> CountedRun | None:
         """The run that counts at a moment: of the latest day up to it the one made last of those made by then.
 
         None before the first run.
         """
+        last = self._last
+        if last is not None and last.moment == moment:
+            return last
         note = self._note_at(moment)
         if note is None:
             return None
@@ -93,7 +97,8 @@ class KnownRuns:
         assert store is not None
         grades = self._grades.value(note, lambda: RunGrades(note, *store.run_and_grades(note.run_id)))
         decided = self._decisions.value(note.day, lambda: _by_site(store.decisions_on(note.day, self.mark)))
-        return CountedRun(grades, moment, decided)
+        found = self._last = CountedRun(grades, moment, decided)  # one call asks several times
+        return found
 
     def is_read(self, moment: pd.Timestamp) -> bool:
         """Whether `at` has nothing to read from the store."""

@@ -8,12 +8,12 @@ ledger may know of an answer that never arrived, never the other way round.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -40,7 +40,11 @@ class _Waiting:
 
     entry: CallEntry
     only_at: StoreMark | None
-    written: Future[None] = field(default_factory=Future)
+    written: asyncio.Future[None]
+
+
+_Outcomes = list[tuple[_Waiting, Exception | None]]
+"""Of each whether it was written, or why not."""
 
 
 class LedgerUnavailable(StoreUnavailable):
@@ -64,7 +68,8 @@ class Ledger:
     ) -> None:
         self._open_store, self._written = open_store, written
         self._store: RecordStore | None = None
-        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._gathered: list[_Waiting] = []
+        self._handed_over: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_on, name="ledger", daemon=True)
 
     def start(self) -> None:
@@ -73,7 +78,8 @@ class Ledger:
 
     def stop(self) -> None:
         """End the writing, once what waits is written."""
-        self._waiting.put(STOPPED)
+        self._hand_over()
+        self._handed_over.put(STOPPED)
         self._thread.join(timeout=10)
 
     async def remember(self, entry: CallEntry, *, only_at: StoreMark | None = None) -> None:
@@ -81,57 +87,59 @@ class Ledger:
 
         With `only_at` raises StoreMovedOn where the store is at another mark when the entry would be written.
         """
-        waiting = _Waiting(entry, only_at)
-        self._waiting.put(waiting)
+        loop = asyncio.get_running_loop()
+        if (
+            not self._gathered
+        ):  # calls that are ready together are handed over together, once each has been computed
+            loop.call_soon(self._hand_over)
+        waiting = _Waiting(entry, only_at, loop.create_future())
+        self._gathered.append(waiting)
         try:
-            await asyncio.wait_for(asyncio.wrap_future(waiting.written), LONGEST_WAIT_S)
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                await waiting.written
         except TimeoutError:
             raise _unavailable() from None
 
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._handed_over.put(gathered)
+
     def _write_on(self) -> None:
-        while (first := self._waiting.get()) is not STOPPED:
+        while (first := self._handed_over.get()) is not STOPPED:
             group, stopped = self._group(first)
-            self._write_or_refuse([each for each in group if each.written.set_running_or_notify_cancel()])
+            _tell(self._written_or_refused([each for each in group if not each.written.cancelled()]))
             if stopped:
                 return
 
-    def _group(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+    def _group(self, first: list[_Waiting]) -> tuple[list[_Waiting], bool]:
         """Everything that waits now, up to the size of a transaction, and whether it is the last."""
-        group, rows = [first], len(first.entry)
+        group, rows = list(first), sum(len(each.entry) for each in first)
         while rows < MOST_ROWS:
             try:
-                following = self._waiting.get_nowait()
+                following = self._handed_over.get_nowait()
             except queue.Empty:
                 break
             if following is STOPPED:
                 return group, True
-            group.append(following)
-            rows += len(following.entry)
+            group += following
+            rows += sum(len(each.entry) for each in following)
         return group, False
 
-    def _write_or_refuse(self, group: list[_Waiting]) -> None:
+    def _written_or_refused(self, group: list[_Waiting]) -> _Outcomes:
         """Write the group; what cannot be written together is tried call by call, so that none fails for another."""
         if not group:
-            return
+            return []
         try:
             outdated = self._write(group)
         except SiteriskError as error:
             request_log().error("ledger not written", code=error.code, calls=len(group))
-            for each in group:
-                each.written.set_exception(_unavailable())
+            return [(each, _unavailable()) for each in group]
         except Exception as error:
             request_log().error("ledger not written", **fault_of(error), calls=len(group))
             if len(group) > 1:
-                for each in group:
-                    self._write_or_refuse([each])
-            else:
-                group[0].written.set_exception(_unavailable())
-        else:
-            for each in group:
-                if each in outdated:
-                    each.written.set_exception(StoreMovedOn())
-                else:
-                    each.written.set_result(None)
+                return [outcome for each in group for outcome in self._written_or_refused([each])]
+            return [(group[0], _unavailable())]
+        return [(each, StoreMovedOn() if each in outdated else None) for each in group]
 
     def _write(self, group: list[_Waiting]) -> list[_Waiting]:
         """Write what may be written, and return the others."""
@@ -156,6 +164,24 @@ class Ledger:
                     connection.execute(store_table("ledger_blocks").insert(), blocks)
         self._written()
         return outdated
+
+
+def _tell(outcomes: _Outcomes) -> None:
+    """Wake who waits, in the loop that each waits in."""
+    for loop in {each.written.get_loop() for each, _ in outcomes}:
+        own = [outcome for outcome in outcomes if outcome[0].written.get_loop() is loop]
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the calls with it
+            loop.call_soon_threadsafe(_wake, own)
+
+
+def _wake(outcomes: _Outcomes) -> None:
+    for each, error in outcomes:
+        if each.written.done():
+            continue  # given up
+        if error is None:
+            each.written.set_result(None)
+        else:
+            each.written.set_exception(error)
 
 
 def _name_features(connection: sa.Connection, digest: str, names: str) -> None:
