@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from data_contracts.api_messages import DecisionAnswer
 from data_contracts.errors import NotFound, StoreUnavailable
-from data_contracts.record_store import RecordStore
+from data_contracts.record_store import RecordStore, StoreMark
 from data_contracts.store_connection import connected, writing
 from data_contracts.store_tables import store_table
 from features.catalogue import load_catalogue
@@ -33,7 +33,7 @@ from serving.ledger.entries import (
     unpacked,
     unpacked_features,
 )
-from serving.ledger.ledger import Ledger, LedgerUnavailable
+from serving.ledger.ledger import Ledger, LedgerUnavailable, StoreMovedOn
 from tests.running_city import eventually, new_key
 from tests.small_city import SmallCity
 
@@ -144,6 +144,26 @@ def test_calls_that_wait_together_are_written_together(store: RecordStore) -> No
     ledger.stop()
     assert len(transactions) == 1
     assert calls_in(store) == {entry.call["call_id"] for entry in entries}
+
+
+def test_an_answer_from_records_that_are_no_longer_the_newest_is_not_written(store: RecordStore) -> None:
+    newest, late, whichever = entry_of("P1"), entry_of("P2"), entry_of("P3")
+    ledger = Ledger(lambda: store)
+    ledger.start()
+
+    async def all_at_once() -> list[Any]:
+        asked = (
+            ledger.remember(newest, only_at=store.mark()),
+            ledger.remember(late, only_at=StoreMark(7, DAY)),
+            ledger.remember(whichever),
+        )
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, second, third = asyncio.run(all_at_once())
+    ledger.stop()
+    assert first is None and third is None
+    assert isinstance(second, StoreMovedOn)
+    assert calls_in(store) == {newest.call["call_id"], whichever.call["call_id"]}
 
 
 def test_a_call_that_cannot_be_written_is_refused_alone(store: RecordStore) -> None:

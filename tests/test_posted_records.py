@@ -304,6 +304,18 @@ def test_a_violation_posted_now_changes_the_next_answer(
     assert recent() == (before + 1, answer.json()["store_version"])
 
 
+def test_what_another_process_has_stored_is_in_the_next_answer(
+    client: TestClient, running_city: SmallCity, found_yesterday: Row
+) -> None:
+    """The worker learns of it only by the store: whatever it holds, no answer is given from before."""
+    with RecordStore.open(running_city.store_url) as store:
+        for number in range(20):
+            row = found_yesterday | {"violation_id": f"V-OTHER-{number}"}
+            stored = take_posted(store, CITY, contract("violations"), json.dumps({"rows": [row]}).encode())
+            answer = client.post("/v1/grades", json={"project_ids": [row["project_id"]]}).json()
+            assert answer["store_version"] >= stored["store_version"]
+
+
 def test_two_callers_racing_with_one_key_store_each_row_once(
     client: TestClient, running_city: SmallCity, found_yesterday: Row, reporting: dict[str, str]
 ) -> None:
