@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import os
 import signal
@@ -49,11 +50,21 @@ def entry(number: int, asked_at: dt.datetime, sites: int = 3) -> CallEntry:
     return CallEntry(call, blocks_of(call_id, results, np.ones(sites, bool), features), "c" * 64, ["a", "b"])
 
 
+def remember(store: RecordStore, *entries: CallEntry) -> None:
+    async def all_at_once() -> None:
+        await asyncio.gather(*map(ledger.remember, entries))
+
+    ledger = Ledger(lambda: store)
+    ledger.start()
+    asyncio.run(all_at_once())
+    ledger.stop()
+
+
 @pytest.fixture
 def told(store: RecordStore) -> dict[str, list[str]]:
     """Decisions of eleven years ago and of nine, by which they are; a person objected to the first of the old ones."""
     entries = {"old": [entry(1, OLD), entry(2, OLD, SITES)], "young": [entry(3, YOUNG)]}
-    Ledger(lambda: store)._write([*entries["old"], *entries["young"]])
+    remember(store, *entries["old"], *entries["young"])
     ids = {age: [one for each in listed for one in ids_of(each)] for age, listed in entries.items()}
     said = {
         **{"response_id": 1, "decision_id": ids["old"][0], "kind": "OBJECTION", "key_id": "0a1b2c3d"},
@@ -222,7 +233,7 @@ def test_a_move_killed_at_any_step_loses_nothing(
 def test_the_commands_move_list_and_refuse(
     store: RecordStore, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Ledger(lambda: store)._write([entry(1, dt.datetime(2010, 1, 1))])
+    remember(store, entry(1, dt.datetime(2010, 1, 1)))
     file, db = str(tmp_path / "ledger.db"), ["--db", store_url]
     assert run(["ledger", "archive", file, "--before", now().date().isoformat(), *db]) == 2
     assert "ledger_retention" in capsys.readouterr().err
