@@ -18,6 +18,8 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -62,7 +64,7 @@ def main() -> None:
                 turns.append(asked_by_wrk(target.url, script, SECONDS))
             asked += sum(turn["requests"] for turn in turns)
             block = {name: statistics.median(turn[name] for turn in turns) for name in ("p50_ms", "p99_ms")}
-            blocks.append(block | {"requests": asked, "memory_mb": _largest_memory(process.pid)})
+            blocks.append(block | {"requests": asked, "memory_mb": _worker_memory(process.pid)})
             print(
                 f"{asked:>9,.0f} requests  {blocks[-1]['memory_mb']:>8,.0f} MB  "
                 f"p50 {block['p50_ms']:6.2f} ms  p99 {block['p99_ms']:6.2f} ms",
@@ -85,18 +87,10 @@ def main() -> None:
     )
 
 
-def _largest_memory(session: int) -> float:
-    """Megabytes that the largest process of the service holds: its worker."""
-    largest = 0
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            told = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-            stat = (status.parent / "stat").read_text().rpartition(")")[2].split()
-        except (OSError, ValueError):
-            continue
-        if int(stat[3]) == session and "VmRSS" in told:
-            largest = max(largest, int(told["VmRSS"].split()[0]))
-    return largest / 1024
+def _worker_memory(service: int) -> float:
+    """Megabytes that the worker of a service holds: the largest of the processes below its own."""
+    below = psutil.Process(service).children(recursive=True)
+    return max(process.memory_info().rss for process in below) / 2**20
 
 
 if __name__ == "__main__":
