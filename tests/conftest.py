@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from starlette.testclient import TestClient
 
@@ -15,6 +16,10 @@ from tests.postgresql_server import PostgresqlServer
 from tests.registered_models import empty_mlruns
 from tests.running_city import GRADED_ON, city_of_its_own, eventually, grade, usual_key
 from tests.small_city import SmallCity
+
+# How long an example takes is the machine's matter: the first one compiles, and others may wait for a core.
+hypothesis.settings.register_profile("siterisk", deadline=None)
+hypothesis.settings.load_profile("siterisk")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -64,7 +64,6 @@ def _each(
 
     @settings(
         max_examples=cases,
-        deadline=None,
         database=None,
         derandomize=True,
         phases=[Phase.generate],

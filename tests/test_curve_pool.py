@@ -24,7 +24,7 @@ def one_by_one(spans: Spans, since: np.ndarray, weights: np.ndarray, window: int
     return sums
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     size=st.sampled_from([0, 1, 5, 80, 400]),

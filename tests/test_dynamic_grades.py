@@ -305,7 +305,7 @@ def test_a_model_without_one_of_the_heads_grades_by_the_others_and_the_passport_
 risks = st.lists(st.floats(0, 1), min_size=30, max_size=80)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(accident=risks, data=st.data())
 def test_raising_a_sites_risk_never_lowers_its_colour(accident, data):
     defect = data.draw(st.lists(st.floats(0, 1), min_size=len(accident), max_size=len(accident)))
@@ -324,7 +324,7 @@ def test_raising_a_sites_risk_never_lowers_its_colour(accident, data):
     assert colours[0]["due_on"] >= colours[1]["due_on"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(accident=risks, capacities=st.tuples(st.floats(1, 600), st.floats(1, 600)))
 def test_more_capacity_never_gives_fewer_red_sites(accident, capacities):
     runs = [grade_city(city_today(accident), POLICIES, told_capacity(one)) for one in sorted(capacities)]
@@ -332,7 +332,7 @@ def test_more_capacity_never_gives_fewer_red_sites(accident, capacities):
     assert red[0] <= red[1] and runs[0].passport["scale"] <= runs[1].passport["scale"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(accident=risks, capacity=st.floats(1, 600))
 def test_the_visits_asked_for_fit_the_capacity_unless_the_scale_is_at_its_bound(accident, capacity):
     # One head tells nothing, all alike: then the sites at or above a colour are those of the other, or all.
@@ -343,7 +343,7 @@ def test_the_visits_asked_for_fit_the_capacity_unless_the_scale_is_at_its_bound(
     assert fits or run.passport["scale"] == bounds["at_least"]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 10_000), level=st.floats(0.5, 0.999))
 def test_a_grade_does_not_flap_under_noise(seed, level):
     """Sixty days of noisy risks, every proposal confirmed at once: no more than a step down in thirty days."""

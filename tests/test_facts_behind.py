@@ -22,7 +22,7 @@ CARRIED = ("latest", "shortfall", "missing_columns", "delay_days", "highest", "c
 DAYS = ("days_since_latest", "days_since_first", "days_until")
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2)
 @given(st.integers(0, 2**32 - 1))
 def test_the_facts_behind_every_value_add_up_to_it(seed):
     tables, rng = random_city(seed, CATALOGUE), np.random.default_rng(seed)

@@ -44,7 +44,7 @@ def with_more(tables: dict[str, pd.DataFrame], more: dict[str, pd.DataFrame]) ->
     return {name: pd.concat([table, more[name]], ignore_index=True) for name, table in tables.items()}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(SEEDS)
 def test_every_feature_equals_the_slow_reference(seed):
     tables = random_city(seed, CATALOGUE)
@@ -55,7 +55,7 @@ def test_every_feature_equals_the_slow_reference(seed):
         np.testing.assert_allclose(fast[feature.name], expected, rtol=1e-12, atol=1e-12, err_msg=feature.name)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(SEEDS)
 def test_the_order_of_rows_changes_nothing(seed):
     tables = random_city(seed, CATALOGUE)
@@ -66,7 +66,7 @@ def test_the_order_of_rows_changes_nothing(seed):
     )
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(SEEDS)
 def test_facts_recorded_after_the_moment_change_nothing(seed):
     tables = random_city(seed, CATALOGUE)
@@ -87,7 +87,7 @@ def test_facts_recorded_after_the_moment_change_nothing(seed):
     )
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(SEEDS)
 def test_the_same_facts_delivered_again_later_change_nothing(seed):
     """Every last version is delivered once more, with a later recorded_at and the same content."""
@@ -104,7 +104,7 @@ def test_the_same_facts_delivered_again_later_change_nothing(seed):
     pd.testing.assert_frame_equal(before, after, check_exact=True)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(SEEDS)
 def test_facts_of_an_unrelated_project_and_its_parties_change_nothing(seed):
     """Strangers of other districts, categories, agencies and teams; what speaks of the whole city is left out."""
@@ -133,7 +133,7 @@ def speaks_of_the_city(feature: Feature) -> bool:
     return feature.group == "city" or any(speaks_of_the_city(CATALOGUE.feature(p)) for p in feature.parts)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(SEEDS)
 def test_a_row_of_the_matrix_does_not_depend_on_the_others(seed):
     tables = random_city(seed, CATALOGUE)
@@ -144,7 +144,7 @@ def test_a_row_of_the_matrix_does_not_depend_on_the_others(seed):
     pd.testing.assert_frame_equal(together, pd.concat(alone, ignore_index=True), check_exact=True)
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(SEEDS)
 def test_reading_only_what_was_known_then_changes_nothing(seed):
     """known_until may cut the records at the moment asked about: nothing later was used."""

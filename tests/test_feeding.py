@@ -115,13 +115,13 @@ def corrected(parts: list[Tables], other: Tables, rng: np.random.Generator) -> l
     return later
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(SEEDS, st.integers(2, 4))
 def test_what_is_fed_equals_what_is_built(seed, deliveries):
     assert_fed_equals_built(seed, deliveries, WIDE)
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2)
 @given(SEEDS, st.integers(2, 4))
 def test_what_is_fed_equals_what_is_built_where_everyone_is_connected(seed, deliveries):
     assert_fed_equals_built(seed, deliveries, NARROW)
@@ -133,7 +133,7 @@ def assert_fed_equals_built(seed: int, deliveries: int, ids: Ids) -> None:
     assert_same(fed(parts), built(*parts), *asked(tables, ids, rng))
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2)
 @given(SEEDS)
 def test_corrections_of_the_same_moment_fed_equal_those_built(seed):
     tables, rng = random_city(seed, CATALOGUE, ids=WIDE), np.random.default_rng(seed)
@@ -142,7 +142,7 @@ def test_corrections_of_the_same_moment_fed_equal_those_built(seed):
     assert_same(fed(parts), built(*parts), *asked(tables, WIDE, rng))
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2)
 @given(SEEDS)
 def test_who_holds_an_index_of_before_is_answered_as_before(seed):
     tables, rng = random_city(seed, CATALOGUE, ids=WIDE), np.random.default_rng(seed)
@@ -156,7 +156,7 @@ def test_who_holds_an_index_of_before_is_answered_as_before(seed):
         assert_alike(answers(index, projects, moments), before)
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2)
 @given(SEEDS)
 def test_records_fed_one_by_one_and_new_ids_are_the_same_too(seed):
     """The last records of every table come alone, one after the other; the first sites know nothing of them."""
@@ -172,7 +172,7 @@ def test_records_fed_one_by_one_and_new_ids_are_the_same_too(seed):
     assert_same(index, FactIndex.build(Records.from_tables(begun), CATALOGUE), projects, moments)
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2)
 @given(SEEDS)
 def test_rows_supposed_count_as_rows_fed_and_leave_no_trace(seed):
     """New sites, firms and words among them; the index goes on being fed as if nobody had supposed anything."""

@@ -117,7 +117,7 @@ def followed(run: pd.DataFrame, after: pd.DataFrame, day: pd.Timestamp, known: F
     )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 2**32 - 1),
     days=st.lists(st.tuples(st.integers(1, 40), st.booleans()), min_size=2, max_size=6),

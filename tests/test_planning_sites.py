@@ -121,7 +121,7 @@ def test_a_roster_has_no_day_before_that_of_planning() -> None:
     assert roster.days == WORKING_DAYS[2:] and set(roster.available["date"]) == set(WORKING_DAYS[2:])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     risks=st.lists(st.floats(0.001, 0.5), min_size=4, max_size=25),
     waited=st.lists(st.integers(0, 400), min_size=25, max_size=25),

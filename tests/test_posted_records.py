@@ -380,7 +380,7 @@ cells = st.one_of(
 headings = st.sampled_from([*contract("violations").column_names, "项目编号"]) | st.text(max_size=12)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.dictionaries(headings, cells, max_size=8), min_size=1, max_size=4))
 def test_no_rows_whatever_break_the_service(
     client: TestClient, reporting: dict[str, str], rows: list[Row]

@@ -18,7 +18,7 @@ def by_lightgbm(booster: lightgbm.Booster, rows: np.ndarray) -> np.ndarray:
     return np.asarray(booster.predict(rows, raw_score=True, num_threads=1))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10_000), missing=st.sampled_from([0.0, 0.3]), parameters=BOOSTERS)
 def test_scores_are_those_of_lightgbm_whatever_the_booster(
     seed: int, missing: float, parameters: dict[str, Any]

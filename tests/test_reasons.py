@@ -83,7 +83,7 @@ def test_points_by_family_lead_from_a_similar_sites_risk_to_the_sites_own(
 values = st.one_of(st.just(np.nan), st.floats(0.0, 12.0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(values, values), min_size=1, max_size=6), st.integers(0, 3), st.floats(0.1, 3.0))
 def test_features_add_up_to_their_family_and_families_to_the_difference_of_both_risks(
     drawn: list[tuple[float, float]], most: int, slope: float
@@ -115,7 +115,7 @@ def test_features_add_up_to_their_family_and_families_to_the_difference_of_both_
 
 
 @given(st.floats(0.0, 12.0))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_of_some_features_together_points_are_the_sum_of_their_own(hazards: float) -> None:
     model = RiskModel(
         (HeadModel("accident", NAMES, SLOPE, INTERCEPT, scorecard=CARD),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.policy_rules import condition_holds
@@ -25,7 +25,6 @@ VALUES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(RULES, max_size=4), st.tuples(VALUES, VALUES, VALUES))
 def test_rules_hold_together_where_each_holds_alone(
     rules: list[dict[str, Any]], values: tuple[list[float], ...]

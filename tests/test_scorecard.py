@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
@@ -65,7 +65,6 @@ def test_a_site_is_scored_as_with_a_pencil() -> None:
     assert CARD.log_odds(features, NAMES) == pytest.approx([-2 + 0.5 - 0.2, -2 + 0.25 - 0.4])
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=6, unique=True),
     st.lists(st.floats(-1e3, 1e3), min_size=6, max_size=6),

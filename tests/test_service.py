@@ -179,9 +179,7 @@ almost = st.fixed_dictionaries(
         "x": anything,
     },
 )
-fuzzed = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+fuzzed = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.parametrize("path", ["/v1/grades", "/grades"])

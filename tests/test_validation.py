@@ -638,7 +638,7 @@ ANY_TEXT = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_text_in_any_cell_ends_as_a_typed_row_or_as_a_named_failure(data: st.DataObject):
     table = data.draw(st.sampled_from(list(contracts().values())))
@@ -652,7 +652,7 @@ def test_any_text_in_any_cell_ends_as_a_typed_row_or_as_a_named_failure(data: st
         assert all(text.encode("utf-8") for text in [*report["zh"], *report["en"]])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(sorted(BREAKS)), min_size=1, max_size=6))
 def test_a_row_is_judged_the_same_alone_and_among_others(broken: list[tuple[str, str]]):
     table = broken[0][0]

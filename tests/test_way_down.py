@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from data_contracts.moments import now
@@ -134,7 +134,6 @@ def test_an_order_is_lifted_together_with_the_hazards_it_waits_for() -> None:
     assert found.is_enough and set(codes(found)) == {"RECTIFY_HAZARDS", "LIFT_ORDERS"}
 
 
-@settings(deadline=None)
 @example({"ATTENDANCE": 1e-8}, 0.04)  # the risk is its limit
 @example({"ATTENDANCE": 5e-13}, 0.04)
 @example({"ATTENDANCE": 4e-7, "CLEAR_ALARMS": 4e-7}, 0.04 * (1 - 5e-7))

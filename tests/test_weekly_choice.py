@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from benchmarks.choice_programme import best_by_programme, worth_beside_programme
 from serving.plan.agency_choice import AgencyWeek, choose, team_days
 
-QUICK = settings(max_examples=40, deadline=None)
+QUICK = settings(max_examples=40)
 
 
 def week_of(

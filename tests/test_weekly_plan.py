@@ -172,7 +172,7 @@ def test_reasons_name_the_duty_the_draw_or_the_reduction_and_never_a_statutory_t
     assert visits.loc[visits["selected_by"] == "RISK", "checklist_zh"].str.contains("基坑").all()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(0, 12), st.integers(1, 25), st.integers(1, 3), st.integers(0, 5))
 def test_a_plan_never_uses_an_inspector_day_twice_or_one_that_is_not_there(
     inspectors: int, sites: int, a_day: int, due: int

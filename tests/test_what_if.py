@@ -282,7 +282,7 @@ def test_what_is_known_only_later_is_neither_changed_nor_in_the_way() -> None:
     assert rows["violation_id"].tolist() == ["V1"]
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(st.integers(0, 2**32 - 1), st.sets(st.sampled_from(BY_IDS), min_size=1))
 @example(8227802, {"PLAN_REVIEWED"})  # over-scale works of whose plan nothing is on file
 def test_a_change_for_the_better_raises_nothing_of_which_it_is_known_what_is_worse(
@@ -526,7 +526,7 @@ rows = st.lists(
     | st.just(NEW),
     max_size=2,
 )
-fuzzed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzzed = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @fuzzed
