@@ -115,6 +115,25 @@ class HeadEvaluated(Told):
     strongest: list[FeatureMoves]
 
 
+class FiguresThen(Told):
+    """How well a champion found outcomes of one head where it was judged, before it was put in force."""
+
+    head: str
+    auc: Interval | None = None
+    recall_at_10pct: Interval | None = None
+
+
+class InForce(Told):
+    """A model that was put in force, by a promotion or by going back to one of before."""
+
+    at: Moment
+    action: str = Field(description="promote 启用，rollback 回退。")
+    version: str
+    replaced: Text = Field(description="此前在用的模型。 What was in force before.")
+    why: Text
+    heads: list[FiguresThen]
+
+
 class EvaluationAnswer(Told):
     """模型: how well the model in force predicts, where it fails, and what it must not be used for."""
 
@@ -138,6 +157,10 @@ class EvaluationAnswer(Told):
                             "feature": "floor_area_m2", "label_zh": "建筑面积", "label_en": "Floor area", "size": 0.41, "direction": 1,
                         }],
                     }],
+                    "versions": [{
+                        "at": "2026-01-05T10:00:00+08:00", "action": "promote", "version": "3f9c0a1b2d4e", "replaced": None,
+                        "why": None, "heads": [{"head": "accident", "auc": EXAMPLE_INTERVAL, "recall_at_10pct": None}],
+                    }],
                 }
             ]
         }
@@ -154,6 +177,9 @@ class EvaluationAnswer(Told):
     grading_run: RunOfDay | None
     not_for: list[Said]
     heads: list[HeadEvaluated]
+    versions: list[InForce] = Field(
+        description="先后启用的模型，新的在前。 The models that were put in force, the newest first."
+    )
 
 
 class DataQuery(BaseModel):

@@ -16,6 +16,7 @@ from data_contracts.record_store import RecordStore
 from serving.calls.application import EVERY_CALL
 from serving.calls.call import MAY_REPORT
 from serving.grading.grade_store import GradeStore
+from serving.pages import model as model_page
 from serving.pages.rendering import Words
 from serving.plan.plan_files import write_plan
 from serving.plan.plan_tables import AGENCIES, COLUMNS, DRAW, LEFT_OUT, WeeklyPlan
@@ -233,6 +234,39 @@ def test_the_evaluation_of_the_model_is_that_of_its_page(reader, judged):
                 assert told_at_all if one["is_large_enough"] else "too few outcomes to judge" in text
                 assert one["is_large_enough"] == (max(one["outcomes"], one["expected"]) >= 20)
         assert all(f"{one['size']:.3f}" in text and one["label_en"] in text for one in head["strongest"])
+
+
+def test_the_models_that_were_put_in_force_are_told_the_newest_first(reader, monkeypatch):
+    auc = {"mean": 0.741, "low": 0.702, "high": 0.778}
+    first = {"at": "2026-01-05T10:00:00", "action": "promote", "version": "aaaaaaaaaaaa", "replaced": None}
+    second = {
+        "at": "2026-02-05T10:00:00",
+        "action": "promote",
+        "version": "bbbbbbbbbbbb",
+        "replaced": "aaaaaaaaaaaa",
+    }
+    back = {
+        "at": "2026-02-06T08:30:00",
+        "action": "rollback",
+        "version": "aaaaaaaaaaaa",
+        "replaced": "bbbbbbbbbbbb",
+    }
+    lines = [
+        first | {"heads": {"accident": {"figures": {"auc": auc}}, "hazard": {"figures": None}}},
+        second | {"why": "<b>autumn</b>"},
+        back,
+    ]
+    monkeypatch.setattr(model_page, "history", lambda home: lines)
+    text, told = reader.page("/model"), reader.told("/evaluation")["versions"]
+    assert [(one["at"], one["version"]) for one in told] == [
+        (f"{line['at']}+08:00", line["version"]) for line in reversed(lines)
+    ]
+    assert told[-1]["heads"] == [
+        {"head": "accident", "auc": auc, "recall_at_10pct": None},
+        {"head": "hazard", "auc": None, "recall_at_10pct": None},
+    ]
+    assert "2026-02-06 08:30 aaaaaaaaaaaa back to it bbbbbbbbbbbb" in text
+    assert shown_interval(auc, 3) in text and "<b>autumn</b>" in text  # as text, not as a tag
 
 
 def shown_interval(found: dict[str, Any] | None, digits: int) -> str:

@@ -27,6 +27,7 @@ def _evaluation(city: City, _: Wanted) -> dict[str, Any]:
         "grading_run": None if board is None else run_told(board),
         "not_for": [{"zh": zh, "en": en} for zh, en in content["not_for"]],
         "heads": [_head(one, content["rules"]) for one in content["heads"]],
+        "versions": content["versions"],
     }
 
 

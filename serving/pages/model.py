@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from serving.pages.city import City
 from serving.pages.page import Page, desk_of
 from serving.pages.rendering import Words, language_of, page
 from serving.reasons.day_reasons import title_of
+from training.champion_ledger import history
 
 RULES = {
     "past_violations": ("过往违规次数", "past violations"),
@@ -67,6 +69,8 @@ NOT_FOR = (
         "The figures hold for the dates of the test alone; outcomes are rare, so no accuracy is given.",
     ),
 )
+FIGURES_THEN = ("auc", "recall_at_10pct")
+VERSIONS_TOLD = 20
 STRONGEST = 12
 LEAST_TREND = 0.3
 ARROWS = {1: "↑", -1: "↓", 0: ""}
@@ -106,10 +110,26 @@ def model_content(city: City) -> dict[str, Any]:
             _head(state, head, passport["heads"][head], strongest.get(head, {})) for head in model.heads
         ],
         "not_for": NOT_FOR,
+        "versions": put_in_force(city.home),
+        "titles": {head: title_of(model, head) for head in model.heads},
         "rules": RULES,
         "slice_titles": SLICES | FAIRNESS,
         "values_named": VALUES,
     }
+
+
+def put_in_force(home: Path) -> list[dict[str, Any]]:
+    """The models that were put in force, the newest first, with their figures by head where they were judged."""
+    return [
+        {word: line.get(word) for word in ("at", "action", "version", "replaced", "why")}
+        | {
+            "heads": [
+                {"head": name, **{word: (head.get("figures") or {}).get(word) for word in FIGURES_THEN}}
+                for name, head in (line.get("heads") or {}).items()
+            ]
+        }
+        for line in reversed(history(home)[-VERSIONS_TOLD:])
+    ]
 
 
 def model_drawings(content: Mapping[str, Any], words: Words) -> dict[str, Any]:
