@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -233,6 +234,19 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
     for out, words in (("r.txt", "must end in .csv or .parquet"), ("absent/r.csv", "does not exist")):
         assert run(["score", "--at", "p.csv", "--out", out]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_a_full_disk_is_no_fault_of_ours(tmp_path: Path) -> None:
+    """Said with the way out, and without a traceback; a process that may write no more stands for a full disk."""
+
+    def no_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    command = [sys.executable, "-m", "serving.command_line", "synth", "--out", str(tmp_path / "city")]
+    command += ["--projects", "20", "--years", "1"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, preexec_fn=no_room, check=False)
+    assert ended.returncode == 6, ended.stderr
+    assert "请检查权限与磁盘空间" in ended.stderr and "File too large" in ended.stderr
 
 
 def test_features_are_the_matrix_beside_its_pairs(installed: SmallCity, tmp_path: Path) -> None:

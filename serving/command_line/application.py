@@ -20,7 +20,7 @@ from serving.command_line.record_commands import check, load, snapshot, synth
 from serving.command_line.replay_command import replay
 from serving.command_line.report_command import report
 from serving.command_line.service_commands import serve
-from serving.command_line.terminal import tell_error, tell_unexpected
+from serving.command_line.terminal import refused_by_the_disk, tell_error, tell_unexpected
 
 ABOUT = """建设工程质量安全风险评估与差别化监管。 Risks of construction sites, for the inspection plan.
 
@@ -81,6 +81,9 @@ def run(arguments: list[str]) -> int:
         tell_error(error)
         return exit_code(error)
     except Exception as error:
+        if isinstance(error, OSError) and (refused := refused_by_the_disk(error)):
+            tell_error(refused)
+            return exit_code(refused)
         tell_unexpected(error)
         return UNEXPECTED
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_contracts.errors import SiteriskError
+from data_contracts.errors import SiteriskError, StoreUnavailable
 from data_contracts.progress import Progress
 
 if TYPE_CHECKING:
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
 SECONDS_WORTH_TELLING = 1.0
 # Without a terminal a longer step is told this often.
 SECONDS_BETWEEN_LINES = 10.0
+REFUSALS_OF_THE_DISK = frozenset(
+    (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EISDIR,
+        errno.ENOTDIR,
+    )
+)
 
 
 def say(text: str) -> None:
@@ -44,6 +57,17 @@ def tell_error(error: SiteriskError) -> None:
     """The error in both languages, Chinese first, without traceback."""
     place = f" [{error.field}]" if error.field else ""
     say(f"错误 {error.code}{place}：{error.zh}\nError {error.code}{place}: {error.en}")
+
+
+def refused_by_the_disk(error: OSError) -> StoreUnavailable | None:
+    """What is said where a disk is full or a file may not be written or read: no fault of ours. None for anything else."""
+    if error.errno not in REFUSALS_OF_THE_DISK:
+        return None
+    where, reason = error.filename or "", error.strerror
+    return StoreUnavailable(
+        zh=f"无法读写文件 {where}（{reason}）：请检查权限与磁盘空间后重试。",
+        en=f"A file cannot be read or written: {where} ({reason}). Check permissions and room on the disk, and try again.",
+    )
 
 
 def tell_unexpected(error: BaseException) -> None:
