@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,13 +13,17 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from data_contracts.intake import load
+from data_contracts.moments import now
 from data_contracts.record_store import RecordStore
+from features.catalogue import load_catalogue
 from serving.command_line.application import run
 from serving.grading.grade_store import GradeStore
 from tests.running_city import GRADED_ON, city_of_its_own, grade
 from tests.small_city import SmallCity
+from tests.small_model import put_in_force
 from tests.test_browser import CLIPPED, NARROW, WIDE
 from tests.test_shown_calls import keep_plan
+from training.risk_model import champion_pointer
 
 NASTY = '</style><script>alert("x")</script><img src=http://elsewhere/x>\u202e'
 
@@ -130,3 +135,30 @@ def test_a_report_is_of_what_was_known_and_of_the_districts_asked_for(city, tmp_
     other = next(code for code in projects["region_code"].dropna() if code != projects["region_code"][site])
     assert run(["report", "--districts", other, *out]) == 0
     assert site not in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_a_report_of_a_day_past_is_made_with_the_model_that_was_in_force(city, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    shutil.copytree(city.home, home)
+    for name, value in SmallCity(city.records, home).environment.items():
+        monkeypatch.setenv(name, value)
+    then = champion_pointer(home)
+    put_in_force(home, load_catalogue().names, seed=7)
+    today = champion_pointer(home)
+    lines = [
+        {"promotion": "first", "after": None, "at": "2026-01-01T00:00:00", "replaced": None, **then},
+        {
+            "promotion": "second",
+            "after": "first",
+            "at": now().isoformat(),
+            "replaced": then["version"],
+            **today,
+        },
+    ]
+    told = [{"action": "promote", **line, "heads": {}} for line in lines]
+    (home / "promotions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told))
+    (home / "champion" / "current.json").write_text(json.dumps(today | {"promotion": "second"}))
+    for options, model in (["--on", "2026-07-02"], then), ([], today):
+        assert run(["report", *options, "--out", str(tmp_path / "report.html")]) == 0
+        text = (tmp_path / "report.html").read_text("utf-8")
+        assert re.search(rf"<h1>模型 <span class=\"small\">{model['version']}</span>", text)

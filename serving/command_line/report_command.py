@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from data_contracts.record_store import RecordStore
     from serving.pages.city import City
+    from training.risk_model import RiskModel
 
 
 def report(
@@ -77,23 +78,40 @@ def report(
     settings = load_settings(os.environ, Path.cwd())
     with RecordStore.open(db or settings.store_url, create=False) as store:
         reader = reader_of(districts_in_force(store, codes))
-        city = _city(store, settings.home, moment)
+        city = _city(store, settings.home, moment, of_then=on is not None)
         text = city_report(city, reader, words) if site is None else site_report(city, reader, site, words)
     with written_whole(path) as building:
         building.write_text(text, encoding="utf-8")
     say(f"→ {path}")
 
 
-def _city(store: RecordStore, home: Path, moment: pd.Timestamp) -> City:
-    """The city of the store at a moment, with the champion in force."""
+def _city(store: RecordStore, home: Path, moment: pd.Timestamp, *, of_then: bool) -> City:
+    """The city of the store at a moment, with the champion in force now, or with that `of_then`."""
     from features.catalogue import load_catalogue
     from serving.live_state import built_state
     from serving.pages.city import City
     from serving.scorer import refuse_other_features
     from training.risk_model import load_champion
 
-    catalogue, model = load_catalogue(), load_champion(home)
+    catalogue = load_catalogue()
+    model = _champion_then(home, moment) if of_then else load_champion(home)
     refuse_other_features(model, catalogue)
     say("读取记录并建立特征索引 / reading the records and building the index of features")
     state = built_state(store, store.mark(), catalogue, lambda: model)
     return City.of(lambda: state, lambda: store, home, clock=lambda: moment)
+
+
+def _champion_then(home: Path, moment: pd.Timestamp) -> RiskModel:
+    """The champion that was in force at a moment; before the first promotion that of now, which is said."""
+    from data_contracts.errors import NotFound
+    from training.champion_ledger import champion_on
+    from training.risk_model import load_champion, load_former
+
+    try:
+        then = champion_on(home, moment)
+    except NotFound:
+        say(
+            "当时还没有启用模型，依据用现行模型计算 / no model was in force then: reasons are those of today's"
+        )
+        return load_champion(home)
+    return load_former(home, then["sha256"])
