@@ -160,6 +160,7 @@ class LiveRecords:
         mark, runs = self._store.mark(), self._runs(held)
         same_records = held is not None and held.mark == mark and model is held.scorer.model
         if held and same_records and runs is held.runs:
+            held.made_ready(held.present(now()), held)  # a new day may have begun
             return
         if held and same_records:
             state: LiveState | None = held

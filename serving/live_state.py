@@ -25,6 +25,7 @@ from serving.scorer import CityRisks, Scorer
 from training.risk_model import RiskModel
 
 DAYS_KEPT = 16
+ONE_DAY = pd.Timedelta(days=1)
 FED_AT_MOST = 1_000_000  # changes beside the index until it is built again; about thirty a record
 ROWS_FED_AT_MOST = 5_000  # of one look; more are quicker read with everything else
 
@@ -126,10 +127,10 @@ class LiveState:
         )
 
     def made_ready(self, as_of: pd.Timestamp, before: LiveState | None = None) -> LiveState:
-        """This state, once it is ready for a moment; for reasons only if the state before it was."""
+        """This state, once it is ready for a moment; for reasons only if the one before it was, then or on the day before."""
         self.compared_with(as_of)
         day = as_of.normalize()
-        if before is not None and day in before._reasons:
+        if before is not None and (day in before._reasons or day - ONE_DAY in before._reasons):
             self.reasons(as_of)
         return self
 

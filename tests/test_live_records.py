@@ -449,6 +449,16 @@ def test_who_asks_about_a_day_first_keeps_nobody_waiting_who_asks_about_another(
     assert state.is_ready(pd.Timestamp("2025-02-20T10:00"))
 
 
+def test_a_new_day_is_made_ready_before_anybody_asks(
+    live: LiveRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.state().reasons(now())
+    tomorrow = now() + pd.Timedelta(days=1)
+    assert not live.state().is_ready(tomorrow, with_reasons=True)
+    monkeypatch.setattr(live_records, "now", lambda: tomorrow)
+    eventually(lambda: live.state().is_ready(tomorrow, with_reasons=True))
+
+
 def test_the_days_kept_for_percentiles_are_bounded(live: LiveRecords) -> None:
     for day in np.arange("2025-01-10", "2025-03-10", dtype="datetime64[D]"):
         live.state().city_risks(pd.Timestamp(day))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from io import BytesIO
 
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 from data_contracts.record_store import RecordStore
 from serving.access.key_store import revoke_key
 from serving.grading.grade_store import GradeStore
+from serving.pages import page as page_module
 from serving.plan.plan_files import write_plan
 from serving.plan.plan_tables import AGENCIES, COLUMNS, DRAW, LEFT_OUT, WeeklyPlan
 from serving.plan.visit_words import ALERTS
@@ -301,3 +303,16 @@ def test_a_firm_shows_its_sites_in_scope(manager):
     firm = re.findall(r'href="/ui/enterprises/([^"?]+)"', listed)[0]
     assert "在建项目" in shown(manager, f"/ui/enterprises/{firm}")
     shown(manager, "/ui/enterprises/NOBODY", 404)
+
+
+def test_what_the_first_visitor_of_a_day_would_wait_for_is_made_before(client, monkeypatch):
+    from serving.service import API
+
+    monkeypatch.setattr(page_module, "LOOK_AGAIN_S", 0.01)
+    days, made = [pd.Timestamp(GRADED_ON)], []
+    city = replace(API.state.desk.city, clock=lambda: days[-1])
+    replace(API.state.desk, city=city).warm([lambda city: made.append(city.clock())])
+    eventually(lambda: bool(made), 30)
+    days.append(days[0] + pd.Timedelta(days=1))
+    eventually(lambda: len(made) == 2, 30)
+    assert made == days

@@ -27,6 +27,7 @@ from serving.request_log import fault_of, request_log
 
 MOST_FIELDS = 200
 WARM_EVERY_S = 1.0
+LOOK_AGAIN_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -58,25 +59,37 @@ class Desk:
     city: City
 
     def warm(self, contents: Sequence[Callable[[City], object]]) -> None:
-        """Make what the first visitor would wait for, in a thread of its own, once the service is ready.
+        """Make what the first visitor would wait for, in a thread of its own: once the service is ready, and again with
+        each new day, grading run and model.
 
         `contents` make what pages of the whole city show.
         """
-        threading.Thread(target=self._warmed, args=(contents,), name="pages", daemon=True).start()
+        threading.Thread(target=self._keep_warm, args=(contents,), name="pages", daemon=True).start()
 
-    def _warmed(self, contents: Sequence[Callable[[City], object]]) -> None:
-        while self.parts.live.not_ready():
-            time.sleep(WARM_EVERY_S)
-        try:
-            state, board = self.city.state(), self.city.boards.board()
-            if board and len(board.sites):
-                state.reasons(pd.Timestamp(board.run.day))
-                self.city.firms.among(board.sites)
-            self.city.firms.cards()
-            for content in contents:
-                content(self.city)
-        except Exception as error:
-            request_log().warning("pages not warmed", **fault_of(error))
+    def _keep_warm(self, contents: Sequence[Callable[[City], object]]) -> None:
+        made: object = None
+        while True:
+            is_ready = self.parts.live.not_ready() is None
+            try:
+                if is_ready:
+                    made = self._warmed(contents, made)
+            except Exception as error:
+                request_log().warning("pages not warmed", **fault_of(error))
+            time.sleep(LOOK_AGAIN_S if is_ready else WARM_EVERY_S)
+
+    def _warmed(self, contents: Sequence[Callable[[City], object]], made: object) -> object:
+        """What was made, by model, run and day; nothing is made where that is what was made before."""
+        state, board, today = self.city.state(), self.city.boards.board(), self.city.clock().normalize()
+        shown = (state.scorer.model.version, board and board.run.run_id, today)
+        if shown == made:
+            return made
+        if board and len(board.sites):
+            state.reasons(pd.Timestamp(board.run.day))
+            self.city.firms.among(board.sites)
+        self.city.firms.cards()
+        for content in contents:
+            content(self.city)
+        return shown
 
 
 def desk_of(application: Starlette) -> Desk:
