@@ -256,7 +256,7 @@ def test_the_models_that_were_put_in_force_are_told_the_newest_first(reader, mon
         second | {"why": "<b>autumn</b>"},
         back,
     ]
-    monkeypatch.setattr(model_page, "history", lambda home: lines)
+    monkeypatch.setattr(model_page, "champion_history", lambda home: lines)
     text, told = reader.page("/model"), reader.told("/evaluation")["versions"]
     assert [(one["at"], one["version"]) for one in told] == [
         (f"{line['at']}+08:00", line["version"]) for line in reversed(lines)

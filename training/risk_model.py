@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.errors import InvalidInput, ModelInvalid, NotFound
+from training.champion_ledger import history as champion_history
 from training.head_model import HeadModel
 from training.model_folder import (
     HEADS,
@@ -22,7 +23,14 @@ from training.model_folder import (
     read_verified,
 )
 
-__all__ = ["RiskModel", "champion_folder", "champion_pointer", "load_champion", "load_former"]
+__all__ = [
+    "RiskModel",
+    "champion_folder",
+    "champion_history",
+    "champion_pointer",
+    "load_champion",
+    "load_former",
+]
 
 EXPECTED = "expected"
 

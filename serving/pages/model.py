@@ -19,7 +19,7 @@ from serving.pages.city import City
 from serving.pages.page import Page, desk_of
 from serving.pages.rendering import Words, language_of, page
 from serving.reasons.day_reasons import title_of
-from training.champion_ledger import history
+from training.risk_model import champion_history
 
 RULES = {
     "past_violations": ("过往违规次数", "past violations"),
@@ -128,7 +128,7 @@ def put_in_force(home: Path) -> list[dict[str, Any]]:
                 for name, head in (line.get("heads") or {}).items()
             ]
         }
-        for line in reversed(history(home)[-VERSIONS_TOLD:])
+        for line in reversed(champion_history(home)[-VERSIONS_TOLD:])
     ]
 
 
